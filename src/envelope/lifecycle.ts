@@ -21,7 +21,14 @@ export const MAY_FOLLOW = {
 export type State = keyof typeof MAY_FOLLOW;
 
 /** States from which nothing follows. */
-export const ENDS = ['delivered', 'acknowledged', 'declined', 'rejected', 'expired', 'dead'] as const;
+export const ENDS = [
+  'delivered',
+  'acknowledged',
+  'declined',
+  'rejected',
+  'expired',
+  'dead',
+] as const;
 export type End = (typeof ENDS)[number];
 
 /** What a receipt of the exchange states: `accepted` of an envelope, the others of one delivery. */

@@ -78,9 +78,17 @@ function scan(text: string): void {
       case 0x2c: // ','
         name = undefined;
         break;
-      case 0x65: // 'e', in an exponent, true or false
-      case 0x45:
-        checkExponent(text, at);
+      case 0x30:
+      case 0x31:
+      case 0x32:
+      case 0x33:
+      case 0x34: // '0' to '9'
+      case 0x35:
+      case 0x36:
+      case 0x37:
+      case 0x38:
+      case 0x39:
+        at = endOfNumber(text, at);
         break;
       default:
     }
@@ -127,12 +135,12 @@ function unquote(quoted: string): string {
   }
 }
 
+const NUMBER = /[\d.eE+-]+/y;
+
 // 1e400 parses to Infinity, which passes every "greater than now" check there is.
-function checkExponent(text: string, at: number): void {
-  const digits = /[\d.]/;
-  if (!digits.test(text[at - 1] ?? '')) return;
-  let start = at;
-  while (digits.test(text[start - 1] ?? '')) start--;
-  const token = /^[\d.]+[eE][+-]?\d+/.exec(text.slice(start, at + 32))?.[0];
-  if (token !== undefined && !Number.isFinite(Number(token))) throw new JsonFault('number');
+function endOfNumber(text: string, start: number): number {
+  NUMBER.lastIndex = start;
+  const token = NUMBER.exec(text)?.[0] ?? '';
+  if (Math.abs(Number(token)) === Infinity) throw new JsonFault('number');
+  return start + token.length - 1;
 }
