@@ -1,0 +1,143 @@
+import { type Kysely, sql } from 'kysely';
+import { LEEWAY_SECONDS, type PartnerId } from '../envelope/index.js';
+import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
+import type { VerifiedEnvelope } from '../verify/index.js';
+import { column } from './rows.js';
+
+/** A verified envelope with what its acceptance will say. */
+export interface Acceptance {
+  readonly id: string;
+  readonly envelope: VerifiedEnvelope;
+  /** The signed receipt `accepted`; released only after the commit. */
+  readonly receipt: string;
+}
+
+/** What was stored under an identity. */
+export interface Identity {
+  readonly id: string;
+  readonly sha256: Uint8Array;
+  readonly receipt: string;
+}
+
+export type Appended =
+  /** This envelope is now in the ledger, with its deliveries. */
+  | 'appended'
+  /** Its `iss` and `jti` were in the ledger before: whether by the same bytes, its identity says. */
+  | 'known'
+  /** Key, grant or partner is no longer as it was verified: verify again to learn why. */
+  | 'distrusted';
+
+const BATCH = { maxItems: 64, writers: 2 };
+
+/** The only writer of accepted envelopes. */
+export class AcceptancesStore {
+  readonly #batch: MicroBatch<Acceptance, Appended>;
+
+  constructor(private readonly db: Kysely<Tables>) {
+    this.#batch = new MicroBatch((items) => this.#write(items), BATCH);
+  }
+
+  /**
+   * Writes the envelope, its identity, its receipt and its deliveries, or nothing.
+   *
+   * When this resolves with `appended` the commit has happened and the sender need not send again. Key,
+   * partners and grant are checked again by the statement itself, under the commit rule.
+   */
+  append(acceptance: Acceptance): Promise<Appended> {
+    return this.#batch.add(acceptance);
+  }
+
+  /** What was accepted under this identity, or undefined. */
+  async identity(iss: PartnerId, jti: string): Promise<Identity | undefined> {
+    const row = await this.db
+      .selectFrom('identity')
+      .select(['envelope_id', 'sha256', 'receipt'])
+      .where('iss', '=', iss)
+      .where('jti', '=', jti)
+      .executeTakeFirst();
+    return row && { id: row.envelope_id, sha256: row.sha256, receipt: row.receipt };
+  }
+
+  async #write(items: readonly Acceptance[]): Promise<readonly Appended[]> {
+    const { rows } = await underTrust(this.db, (tx) => appendAll(items).execute(tx));
+    return rows.map(({ trusted, fresh }) =>
+      !trusted ? 'distrusted' : fresh ? 'appended' : 'known',
+    );
+  }
+}
+
+/**
+ * One statement for the whole batch. `order by` where identities are inserted keeps two batches with
+ * the same identities from waiting for each other.
+ */
+function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<AppendedRow>> {
+  return sql<AppendedRow>`
+    with input as (
+      select * from unnest(${column(items, 'uuid', (a) => a.id)},
+        ${column(items, 'text', (a) => a.envelope.claims.iss)},
+        ${column(items, 'text', (a) => a.envelope.claims.aud)},
+        ${column(items, 'text', (a) => a.envelope.claims.jti)},
+        ${column(items, 'text', (a) => a.envelope.claims.type)},
+        ${column(items, 'text', (a) => a.envelope.claims.txn ?? null)},
+        ${column(items, 'text', (a) => a.envelope.claims.ordering_key ?? null)},
+        ${column(items, 'boolean', (a) => a.envelope.claims.sealed !== undefined)},
+        ${column(items, 'timestamptz', (a) => new Date(a.envelope.claims.exp * 1000))},
+        ${column(items, 'timestamptz', (a) => a.envelope.verifiedAt)},
+        ${column(items, 'bytea', (a) => a.envelope.signed.sha256)},
+        ${column(items, 'text', (a) => a.envelope.signed.kid)},
+        ${column(items, 'text', (a) => a.envelope.signed.jkt)},
+        ${column(items, 'text', (a) => a.envelope.signed.token)},
+        ${column(items, 'text', (a) => a.receipt)}
+      ) with ordinality as t(id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
+        sha256, kid, jkt, body, receipt, n)
+    ), trusted as (
+      select i.* from input i
+      join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
+        and k.use = 'sig' and k.status = 'active'
+      join partner s on s.id = i.iss and s.status = 'active'
+      join partner r on r.id = i.aud and r.status = 'active'
+      join partner_grant g on g.recipient = i.aud and g.sender = i.iss
+        and matches_type(g.types, i.type) and (i.sealed or not g.sealed_only)
+    ), identified as (
+      insert into identity (iss, jti, sha256, envelope_id, accepted_at, receipt)
+      select iss, jti, sha256, id, accepted_at, receipt from trusted order by iss, jti
+      on conflict do nothing returning envelope_id
+    ), fresh as (
+      select t.* from trusted t join identified i on i.envelope_id = t.id
+    ), enveloped as (
+      insert into envelope (id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
+        sha256, kid, jkt, bytes, body)
+      select id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
+        sha256, kid, jkt, length(body), body from fresh
+    ), delivered as (
+      insert into delivery (id, envelope_id, sender, recipient, endpoint_id, state, next_attempt_at,
+        exp, bytes, created_at)
+      select uuid_v7(f.accepted_at), f.id, f.iss, f.aud, e.id,
+        case when e.id is null then 'available' else 'waiting' end,
+        case when e.id is null then null else f.accepted_at end,
+        f.exp + make_interval(secs => ${sql.lit(LEEWAY_SECONDS)}), length(f.body), f.accepted_at
+      from fresh f
+      left join endpoint e on e.partner_id = f.aud and e.status = 'active'
+        and matches_type(e.types, f.type) and (e.senders = '{}' or f.iss = any(e.senders))
+      order by f.n
+      returning endpoint_id, recipient
+    ), woken as (
+      select (select pg_notify('outbox', '') where exists (
+          select 1 from delivered where endpoint_id is not null))::text as outbox,
+        (select pg_notify('inbox', names) from (
+          select case when count(distinct recipient) > 50 then ''
+            else string_agg(distinct recipient, ',') end as names
+          from delivered where endpoint_id is null) x where names is not null)::text as inbox
+    )
+    select i.n, t.id is not null as trusted, f.id is not null as fresh, w.outbox, w.inbox
+    from input i
+    left join trusted t on t.n = i.n
+    left join fresh f on f.n = i.n
+    cross join woken w
+    order by i.n`;
+}
+
+interface AppendedRow {
+  readonly trusted: boolean;
+  readonly fresh: boolean;
+}

@@ -1,0 +1,271 @@
+import { type Kysely, sql } from 'kysely';
+import type { KeyId, PartnerId, State, Thumbprint } from '../envelope/index.js';
+import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
+import type { PartnerKey, Relation, Standing } from '../verify/index.js';
+import { column } from './rows.js';
+
+/** One attempt of one delivery: all that a job carries. */
+export interface AttemptJob {
+  readonly deliveryId: string;
+  readonly attempt: number;
+}
+
+/** A delivery with everything that its verification, hand-over and receipt need, as it is now. */
+export interface DeliveryFacts {
+  readonly deliveryId: string;
+  readonly envelopeId: string;
+  readonly state: State;
+  readonly attempt: number;
+  /** Until when it may be delivered: `exp` and the leeway. */
+  readonly exp: Date;
+  readonly sender: PartnerId;
+  readonly recipient: PartnerId;
+  readonly endpointId: string | null;
+  readonly createdAt: Date;
+  readonly envelope: {
+    readonly iss: PartnerId;
+    readonly aud: PartnerId;
+    readonly jti: string;
+    readonly type: string;
+    readonly sha256: Uint8Array;
+    readonly jkt: Thumbprint;
+    readonly body: string;
+  };
+  /** The signing key as it is now; undefined when the row's partner has no such key. */
+  readonly key: PartnerKey | undefined;
+  readonly relation: Relation;
+  readonly endpoint: { readonly url: string; readonly status: string } | undefined;
+}
+
+export interface Begun {
+  /** False: the delivery may not begin this attempt; `facts` say why. */
+  readonly begun: boolean;
+  /** Undefined: there is no such delivery. */
+  readonly facts: DeliveryFacts | undefined;
+}
+
+interface Beginning extends AttemptJob {
+  readonly at: Date;
+  readonly until: Date;
+}
+
+const BATCH = { maxItems: 64, writers: 2 };
+
+/** Begins attempts and leases: each is on disk before anything is sent or shown. */
+export class DeliveriesStore {
+  readonly #beginnings: MicroBatch<Beginning, Begun>;
+
+  constructor(private readonly db: Kysely<Tables>) {
+    this.#beginnings = new MicroBatch((items) => this.#beginAll(items), BATCH);
+  }
+
+  /**
+   * Compare-and-set from `queued` to `delivering`, recorded as an attempt, under the commit rule: not
+   * when the job is stale or a duplicate, the key revoked, the grant withdrawn, a partner suspended, the
+   * endpoint inactive or the time over.
+   */
+  begin(job: AttemptJob, at: Date, until: Date): Promise<Begun> {
+    return this.#beginnings.add({ ...job, at, until });
+  }
+
+  /**
+   * Leases up to `most` deliveries of the recipient's inbox, oldest first and at most `maxBytes` of
+   * bodies, each recorded as an attempt. Concurrent pollers never get the same one inside a lease.
+   */
+  lease(
+    recipient: PartnerId,
+    { most, maxBytes, at, until }: { most: number; maxBytes: number; at: Date; until: Date },
+  ): Promise<readonly DeliveryFacts[]> {
+    return underTrust(this.db, async (tx) => {
+      const { rows } = await sql<FactsRow>`
+        with open as (
+          select d.id, d.bytes, d.seq from delivery d
+          join partner s on s.id = d.sender and s.status = 'active'
+          where d.recipient = ${recipient} and (d.state = 'available'
+            or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at}
+          order by d.seq limit ${most} for update of d skip locked
+        ), fitting as (
+          select id from (select id, sum(bytes) over (order by seq) - bytes as before from open) x
+          where before < ${maxBytes}
+        ), leased as (
+          update delivery d set state = 'leased', attempt = d.attempt + 1, until = ${until}
+          from fitting f where d.id = f.id returning d.*
+        ), noted as (
+          insert into attempt (delivery_id, number, began_at)
+          select id, attempt, ${at} from leased
+        )
+        ${FACTS} from leased d ${FACTS_JOINS} order by d.seq`.execute(tx);
+      return rows.map(factsOf);
+    });
+  }
+
+  /** True when a poll that asked now would find something. */
+  async anyOpen(recipient: PartnerId, at: Date): Promise<boolean> {
+    const { rows } = await sql`
+      select 1 from delivery d join partner s on s.id = d.sender and s.status = 'active'
+      where d.recipient = ${recipient} and (d.state = 'available'
+        or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at} limit 1`.execute(this.db);
+    return rows.length > 0;
+  }
+
+  /** The recipient's deliveries among `ids` that were leased once and have not ended. */
+  async leasedOnce(
+    recipient: PartnerId,
+    ids: readonly string[],
+  ): Promise<readonly DeliveryFacts[]> {
+    if (ids.length === 0) return [];
+    const { rows } = await sql<FactsRow>`
+      ${FACTS} from delivery d ${FACTS_JOINS}
+      where d.id = any(${ids}::uuid[]) and d.recipient = ${recipient} and d.attempt > 0
+        and d.state in ('available', 'leased')`.execute(this.db);
+    return rows.map(factsOf);
+  }
+
+  /** Deliveries whose time is over and that no attempt holds, oldest first. */
+  async overdue(at: Date, most: number): Promise<readonly DeliveryFacts[]> {
+    const { rows } = await sql<FactsRow>`
+      ${FACTS} from delivery d ${FACTS_JOINS}
+      where d.ended_at is null and d.exp <= ${at} and d.state <> 'delivering'
+        and not (d.state = 'leased' and d.until > ${at})
+      order by d.exp limit ${most}`.execute(this.db);
+    return rows.map(factsOf);
+  }
+
+  async #beginAll(items: readonly Beginning[]): Promise<readonly Begun[]> {
+    const { rows } = await underTrust(this.db, (tx) => beginStatement(items).execute(tx));
+    return rows.map((row, i) => {
+      const facts = row.id === null ? undefined : factsOf(row);
+      const job = items[i];
+      if (facts === undefined || job === undefined || !row.begun) return { begun: false, facts };
+      // The statement's own snapshot shows the row as it was before.
+      return { begun: true, facts: { ...facts, state: 'delivering', attempt: job.attempt } };
+    });
+  }
+}
+
+// A key that was retired, or whose time ran out, after acceptance still delivers.
+function beginStatement(
+  items: readonly Beginning[],
+): ReturnType<typeof sql<FactsRow & { begun: boolean }>> {
+  return sql<FactsRow & { begun: boolean }>`
+    with input as (
+      select * from unnest(${column(items, 'uuid', (b) => b.deliveryId)},
+        ${column(items, 'integer', (b) => b.attempt)},
+        ${column(items, 'timestamptz', (b) => b.at)},
+        ${column(items, 'timestamptz', (b) => b.until)}
+      ) with ordinality as t(id, attempt, at, until, n)
+    ), one as (
+      -- a duplicate job in one batch must not begin twice
+      select distinct on (id) * from input order by id, n
+    ), begun as (
+      update delivery d set state = 'delivering', attempt = o.attempt, until = o.until
+      from one o
+      where d.id = o.id and d.state = 'queued' and d.attempt = o.attempt - 1 and d.exp > o.at
+        and exists (select 1 from endpoint e join partner r on r.id = e.partner_id
+          where e.id = d.endpoint_id and e.status = 'active' and r.status = 'active')
+        and exists (select 1 from envelope v
+          join partner_key k on k.partner_id = v.iss and k.kid = v.kid and k.status <> 'revoked'
+          join partner s on s.id = v.iss and s.status = 'active'
+          join partner_grant g on g.recipient = v.aud and g.sender = v.iss
+            and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
+          where v.id = d.envelope_id)
+      returning d.*, o.n, o.at
+    ), noted as (
+      insert into attempt (delivery_id, number, began_at) select id, attempt, at from begun
+    )
+    ${FACTS}, b.id is not null as begun
+    from input i
+    left join begun b on b.n = i.n
+    left join delivery d on d.id = i.id
+    ${FACTS_JOINS}
+    order by i.n`;
+}
+
+const FACTS = sql`
+  select d.id, d.envelope_id, d.state, d.attempt, d.exp, d.sender, d.recipient, d.endpoint_id,
+    d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.body,
+    k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk, k.not_before, k.not_after,
+    s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only,
+    e.url, e.status as endpoint_status`;
+
+const FACTS_JOINS = sql`
+  left join envelope v on v.id = d.envelope_id
+  left join partner_key k on k.partner_id = v.iss and k.kid = v.kid
+  left join partner s on s.id = d.sender
+  left join partner r on r.id = d.recipient
+  left join partner_grant g on g.recipient = d.recipient and g.sender = d.sender
+  left join endpoint e on e.id = d.endpoint_id`;
+
+interface FactsRow {
+  id: string | null;
+  envelope_id: string;
+  state: State;
+  attempt: number;
+  exp: Date;
+  sender: PartnerId;
+  recipient: PartnerId;
+  endpoint_id: string | null;
+  created_at: Date;
+  iss: PartnerId;
+  aud: PartnerId;
+  jti: string;
+  type: string;
+  sha256: Uint8Array;
+  signed_jkt: Thumbprint;
+  body: string;
+  kid: KeyId | null;
+  use: 'sig' | 'enc';
+  key_status: PartnerKey['status'];
+  key_jkt: Thumbprint;
+  jwk: PartnerKey['jwk'];
+  not_before: Date | null;
+  not_after: Date | null;
+  sender_status: Standing | null;
+  recipient_status: Standing | null;
+  types: string[] | null;
+  sealed_only: boolean;
+  url: string | null;
+  endpoint_status: string;
+}
+
+function factsOf(row: FactsRow): DeliveryFacts {
+  return {
+    deliveryId: row.id ?? '',
+    envelopeId: row.envelope_id,
+    state: row.state,
+    attempt: row.attempt,
+    exp: row.exp,
+    sender: row.sender,
+    recipient: row.recipient,
+    endpointId: row.endpoint_id,
+    createdAt: row.created_at,
+    envelope: {
+      iss: row.iss,
+      aud: row.aud,
+      jti: row.jti,
+      type: row.type,
+      sha256: row.sha256,
+      jkt: row.signed_jkt,
+      body: row.body,
+    },
+    key: row.kid === null ? undefined : keyOf(row, row.kid),
+    relation: {
+      sender: row.sender_status ?? undefined,
+      recipient: row.recipient_status ?? undefined,
+      grant: row.types === null ? undefined : { types: row.types, sealedOnly: row.sealed_only },
+    },
+    endpoint: row.url === null ? undefined : { url: row.url, status: row.endpoint_status },
+  };
+}
+
+function keyOf(row: FactsRow, kid: KeyId): PartnerKey {
+  return {
+    kid,
+    use: row.use,
+    status: row.key_status,
+    jkt: row.key_jkt,
+    jwk: row.jwk,
+    notBefore: row.not_before,
+    notAfter: row.not_after,
+  };
+}

@@ -1,0 +1,7 @@
+export * from './acceptances.store.js';
+export * from './deliveries.store.js';
+export * from './ledger.module.js';
+export * from './outbox.store.js';
+export * from './outcomes.store.js';
+export * from './retention.js';
+export * from './timeline.store.js';

@@ -1,0 +1,41 @@
+import { Module } from '@nestjs/common';
+import { Database, PlatformModule, Settings } from '../platform/index.js';
+import { AcceptancesStore } from './acceptances.store.js';
+import { DeliveriesStore } from './deliveries.store.js';
+import { OutboxStore } from './outbox.store.js';
+import { OutcomesStore } from './outcomes.store.js';
+import { TimelineStore } from './timeline.store.js';
+
+/** STEP 3: the only writer of envelope and delivery state; owns the outbox. */
+@Module({
+  imports: [PlatformModule],
+  providers: [
+    {
+      provide: AcceptancesStore,
+      useFactory: ({ db }: Database) => new AcceptancesStore(db),
+      inject: [Database],
+    },
+    {
+      provide: DeliveriesStore,
+      useFactory: ({ db }: Database) => new DeliveriesStore(db),
+      inject: [Database],
+    },
+    {
+      provide: OutboxStore,
+      useFactory: ({ db }: Database) => new OutboxStore(db),
+      inject: [Database],
+    },
+    {
+      provide: OutcomesStore,
+      useFactory: ({ db }: Database, { issuer }: Settings) => new OutcomesStore(db, issuer),
+      inject: [Database, Settings],
+    },
+    {
+      provide: TimelineStore,
+      useFactory: ({ db }: Database) => new TimelineStore(db),
+      inject: [Database],
+    },
+  ],
+  exports: [AcceptancesStore, DeliveriesStore, OutboxStore, OutcomesStore, TimelineStore],
+})
+export class LedgerModule {}

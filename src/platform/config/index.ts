@@ -1,0 +1,3 @@
+export * from './environment.js';
+export * from './is.js';
+export * from './settings.js';

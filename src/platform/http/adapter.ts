@@ -1,0 +1,118 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { JsonFault, parseStrictJson, Refused } from '../../envelope/index.js';
+import { uuidV7 } from '../ids.js';
+import type { Clock } from '../clock.js';
+import type { Routes } from './routes.js';
+
+/** Body limits, in bytes. One envelope is at most 1 MiB, a batch at most 16 MiB. */
+export const MAX_ENVELOPE_BYTES = 1_048_576;
+export const MAX_BATCH_BYTES = 16 * 1_048_576;
+const MAX_BODY_BYTES = 262_144;
+
+const BATCH_ROUTE = '/v1/envelopes';
+/** Media types of a compact JWT as a body. */
+export const JWT_TYPES = ['application/jwt', 'application/jose'];
+
+/** Fastify with every limit set on purpose (its defaults: ATTACKS.md appendix B). */
+export function makeAdapter(clock: Clock): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: 30_000,
+    // Longer than a long poll, shorter than for ever.
+    connectionTimeout: 150_000,
+    keepAliveTimeout: 72_000,
+    exposeHeadRoutes: false,
+    trustProxy: false,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    genReqId: () => uuidV7(clock.now()),
+    // Reached only by a path that does not decode; no route is entered.
+    frameworkErrors: (_error, request, reply) => {
+      void reply.status(400).type('application/problem+json').send({
+        type: 'about:blank',
+        title: 'The path is not valid',
+        status: 400,
+        code: 'validation_failed',
+        instance: request.id,
+      });
+    },
+  });
+}
+
+/** Parsers, fixed headers and the checks that come before any route. Call before `init`. */
+export function prepareFastify(fastify: FastifyInstance, routes: Routes): void {
+  routes.watch(fastify);
+  fastify.addHook('onRoute', (route) => {
+    if (route.url === BATCH_ROUTE) route.bodyLimit = MAX_BATCH_BYTES;
+  });
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (_request, body, done) => {
+      try {
+        done(null, parseJson(body));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
+  fastify.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: 65_536 },
+    (_request, body, done) => done(null, parseForm(String(body))),
+  );
+  for (const type of JWT_TYPES)
+    fastify.addContentTypeParser(
+      type,
+      { parseAs: 'buffer', bodyLimit: MAX_ENVELOPE_BYTES },
+      // latin1 keeps one character a byte: what is not ASCII is refused later as what it is.
+      (_request, body, done) => done(null, Buffer.from(body).toString('latin1')),
+    );
+  fastify.addHook('onRequest', async (request, reply) => {
+    reply.headers(FIXED_HEADERS);
+    reply.header('x-request-id', request.id);
+    checkRequest(request);
+  });
+}
+
+const FIXED_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+} as const;
+
+/** What Fastify lets through and RFC 9112 section 3.2 and RFC 9110 section 8.4 do not. */
+function checkRequest(request: FastifyRequest): void {
+  const hosts = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name));
+  if (hosts.length !== 1) throw new Refused('validation_failed', 'exactly one host header');
+  if (request.headers['content-encoding'] !== undefined)
+    throw new Refused('unsupported_media_type', 'content-encoding is not taken');
+  if (/charset=(?!"?utf-8)/i.test(request.headers['content-type'] ?? ''))
+    throw new Refused('unsupported_media_type', 'the charset must be utf-8');
+  if (/%00/.test(request.url)) throw new Refused('validation_failed', 'the path is not valid');
+}
+
+function parseJson(body: string | Buffer): unknown {
+  if (body.length === 0) throw new Refused('validation_failed', 'the body is empty');
+  try {
+    return parseStrictJson(typeof body === 'string' ? body : new Uint8Array(body));
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    throw new Refused('validation_failed', `the body is not strict JSON (${error.kind})`);
+  }
+}
+
+/** Parameters by name; one that comes twice is an array, which every parameter's rule refuses. */
+function parseForm(body: string): Record<string, unknown> {
+  const form = new URLSearchParams(body);
+  return Object.fromEntries(
+    [...new Set(form.keys())].map((name) => {
+      const values = form.getAll(name);
+      return [name, values.length === 1 ? values[0] : values];
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+import { ValidationPipe, type ValidationError } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Refused } from '../../envelope/index.js';
+import { Settings } from '../config/index.js';
+import { Log } from '../log/index.js';
+import { prepareFastify } from './adapter.js';
+import { ProblemFilter } from './problem.filter.js';
+import { Routes } from './routes.js';
+
+/** Parsers, validation and the problem door: the same for the service and for tests. */
+export function configureHttp(app: NestFastifyApplication): void {
+  const routes = new Routes();
+  const filter = new ProblemFilter(app.get(Settings), app.get(Log), routes);
+  const fastify = app.getHttpAdapter().getInstance();
+  prepareFastify(fastify, routes);
+  fastify.setErrorHandler((error, request, reply) => filter.answer(error, request, reply));
+  app.useGlobalFilters(filter);
+  app.useGlobalPipes(strictValidation());
+}
+
+/** Unknown members are refused, nothing is coerced, and the answer names members, never values. */
+export function strictValidation(): ValidationPipe {
+  return new ValidationPipe({
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    transform: true,
+    exceptionFactory: (errors) => new Refused('validation_failed', faultsOf(errors).join('; ')),
+  });
+}
+
+const MAX_NAMED_FAULTS = 10;
+
+function faultsOf(errors: readonly ValidationError[], under = ''): string[] {
+  return errors
+    .flatMap((error) => {
+      const member = `${under}${error.property.slice(0, 64)}`;
+      const own = Object.keys(error.constraints ?? {});
+      const says = own.includes('whitelistValidation')
+        ? [`${member} is not a member of this request`]
+        : Object.values(error.constraints ?? {});
+      return [...says, ...faultsOf(error.children ?? [], `${member}.`)];
+    })
+    .slice(0, MAX_NAMED_FAULTS);
+}

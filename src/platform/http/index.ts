@@ -1,0 +1,6 @@
+export * from './adapter.js';
+export * from './caller.js';
+export * from './configure.js';
+export * from './openapi.js';
+export * from './problem.js';
+export * from './refuses.js';

@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { Clock, SystemClock } from './clock.js';
+import { Settings, settingsFromEnvironment } from './config/index.js';
+import { Database } from './database/index.js';
+import { Log } from './log/index.js';
+import { Stopping } from './stopping.js';
+
+/** What every step stands on: settings, time, the log, the ledger's database, the news of shutdown. */
+@Module({
+  providers: [
+    { provide: Settings, useFactory: settingsFromEnvironment },
+    { provide: Clock, useClass: SystemClock },
+    {
+      provide: Log,
+      useFactory: (settings: Settings) => new Log(settings.LOG_LEVEL),
+      inject: [Settings],
+    },
+    { provide: Database, useFactory: Database.open, inject: [Settings, Clock, Log] },
+    Stopping,
+  ],
+  exports: [Settings, Clock, Log, Database, Stopping],
+})
+export class PlatformModule {}

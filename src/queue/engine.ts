@@ -1,0 +1,127 @@
+import { createPostgresBackend, createRedisBackend, withBackend } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Database, Log, Settings } from '../platform/index.js';
+
+const QUEUE = 'deliver';
+/** Schema of BullMQ's own tables; ours are in `sealpost`. */
+const SCHEMA = 'bullmq';
+/** A worker that died is noticed after this: its attempt is then fenced off by the ledger. */
+const LOCK_MS = 15_000;
+const STALLED_EVERY_MS = 5_000;
+
+export interface NamedJob {
+  /** Derived from delivery and attempt: adding it twice is adding it once. */
+  readonly id: string;
+  readonly data: unknown;
+}
+
+/** The little of BullMQ that we rely on, the same on both engines. */
+export interface Engine {
+  readonly name: 'redis' | 'postgres';
+  add(jobs: readonly NamedJob[]): Promise<void>;
+  /** Calls `handle` for each job, at most `concurrency` at once. Call once. */
+  consume(handle: (data: unknown) => Promise<void>, concurrency: number): Consumer;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Consumer {
+  /** Takes no more jobs; resolves when those under way have ended. */
+  close(): Promise<void>;
+}
+
+/** BullMQ on Redis or Valkey when there is a REDIS_URL, on the ledger's PostgreSQL otherwise. */
+export function openEngine(settings: Settings, database: Database, log: Log): Engine {
+  return settings.REDIS_URL === undefined
+    ? postgresEngine(database.url, log)
+    : redisEngine(settings.REDIS_URL, settings.REDIS_PREFIX, log);
+}
+
+function postgresEngine(url: string, log: Log): Engine {
+  const connection = {
+    connectionString: url,
+    max: 6,
+    keepAlive: true,
+    schema: SCHEMA,
+    migrate: true,
+  };
+  const { Queue, Worker } = withBackend(createPostgresBackend);
+  const queue = new Queue(QUEUE, { connection });
+  queue.on('error', (error) => log.broken('queue.error', error));
+  return {
+    name: 'postgres',
+    add: async (jobs) => void (await queue.addBulk(jobs.map(bulkJob))),
+    consume: (handle, concurrency) => {
+      const worker = new Worker(QUEUE, ({ data }) => handle(data), {
+        connection: { ...connection, max: concurrency + 4 },
+        concurrency,
+        ...WORKER,
+      });
+      worker.on('error', (error) => log.broken('queue.worker_error', error));
+      return worker;
+    },
+    ping: async () => void (await queue.getJobCounts('wait')),
+    close: () => queue.close(),
+  };
+}
+
+function redisEngine(url: string, prefix: string, log: Log): Engine {
+  const { Queue, Worker } = withBackend(createRedisBackend);
+  const connection = redis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+  const queue = new Queue(QUEUE, { connection, prefix, skipWaitingForReady: true });
+  queue.on('error', (error) => log.broken('queue.error', error));
+  const connections = [connection];
+  return {
+    name: 'redis',
+    add: async (jobs) => void (await queue.addBulk(jobs.map(bulkJob))),
+    consume: (handle, concurrency) => {
+      const own = redis(url, log, { maxRetriesPerRequest: null });
+      connections.push(own);
+      const worker = new Worker(QUEUE, ({ data }) => handle(data), {
+        connection: own,
+        prefix,
+        concurrency,
+        ...WORKER,
+      });
+      worker.on('error', (error) => log.broken('queue.worker_error', error));
+      return worker;
+    },
+    ping: async () => void (await connection.ping()),
+    close: async () => {
+      await queue.close().catch(() => undefined);
+      for (const one of connections) one.disconnect();
+    },
+  };
+}
+
+const WORKER = {
+  lockDuration: LOCK_MS,
+  stalledInterval: STALLED_EVERY_MS,
+  // The ledger counts attempts and fences duplicates; the queue need not give up.
+  maxStalledCount: 1_000,
+  runRetryDelay: 1_000,
+} as const;
+
+// Nothing is kept: the ledger is the record, and the id may be added again after a loss.
+function bulkJob({ id, data }: NamedJob): {
+  name: string;
+  data: unknown;
+  opts: { jobId: string; attempts: 1; removeOnComplete: true; removeOnFail: true };
+} {
+  return {
+    name: 'attempt',
+    data,
+    opts: { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true },
+  };
+}
+
+function redis(url: string, log: Log, options: RedisOptions): Redis {
+  const client = new Redis(url, {
+    ...options,
+    connectTimeout: 5_000,
+    retryStrategy: (times) => Math.min(100 * times, 1_000),
+  });
+  // Without a listener ioredis prints to the console, address included.
+  client.on('error', (error) => log.broken('queue.connection', error));
+  return client;
+}

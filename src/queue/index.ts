@@ -1,0 +1,3 @@
+export * from './attempt-queue.js';
+export * from './queue.module.js';
+export * from './relay.js';

@@ -1,0 +1,2 @@
+export * from './receipts.js';
+export * from './receipts.module.js';

@@ -1,0 +1,23 @@
+import { parseSealed } from '../../crypto/index.js';
+import { Refused } from '../../envelope/index.js';
+import type { Draft } from '../draft.js';
+import type { World } from '../world.js';
+
+/**
+ * All that can be known of sealed content without reading it: five canonical parts, a header that
+ * repeats the envelope's `iss`, `aud` and `jti` (RFC 7519 section 5.3), and a `kid` that names an
+ * encryption key of the recipient. The authoritative checks are the recipient's.
+ */
+export async function checkSealed({ claims }: Draft, world: World): Promise<void> {
+  if (claims.sealed === undefined) return;
+  const header = parseSealed(claims.sealed);
+  for (const claim of ['iss', 'aud', 'jti'] as const)
+    if (header[claim] !== claims[claim]) throw new Refused('header_not_allowed', `sealed.${claim}`);
+  const key = await world.trust.key(claims.aud, header.kid);
+  if (key === undefined || key.use !== 'enc') throw new Refused('stale_recipient_key');
+  if (header.alg !== key.jwk.alg && key.jwk.kty === 'RSA')
+    throw new Refused('alg_not_allowed', 'sealed.alg');
+  // An enc key that was retired since acceptance still delivers; the recipient holds its private half.
+  if (world.step === 'acceptance' && key.status !== 'active')
+    throw new Refused('stale_recipient_key');
+}

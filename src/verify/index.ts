@@ -1,0 +1,5 @@
+export * from './proofs.js';
+export * from './read-claims.js';
+export * from './signed-envelope.js';
+export * from './verified-envelope.js';
+export * from './world.js';
