@@ -23,7 +23,7 @@ export {
   type KeyPolicyOptions,
 } from './key-policy.js';
 export { parseSealed, type SealedHeader } from './sealed.js';
-export { SigningKey } from './signing-key.js';
+export { publicHalfOf, SigningKey } from './signing-key.js';
 export { thumbprint } from './thumbprint.js';
 export { parseToken, type ParsedToken, type ParseOptions, type TokenHeader } from './token.js';
 export { VerificationKey, verifySignature } from './verification-key.js';

@@ -25,7 +25,6 @@ interface VectorFile {
 }
 
 function read(file: string): VectorFile {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as vectors/README.md says
   return JSON.parse(readFileSync(resolve(VECTORS, file), 'utf8')) as VectorFile;
 }
 

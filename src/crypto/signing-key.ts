@@ -65,6 +65,11 @@ export async function importPrivate(
   return { admitted, key };
 }
 
+/** The public half of a private JWK of either use, under the key policy. Throws Refused (`key_rejected`). */
+export async function publicHalfOf(privateJwk: unknown): Promise<AdmittedKey> {
+  return (await importPrivate(privateJwk)).admitted;
+}
+
 // Read once: both halves MUST come from the same look at it.
 function copyOf(privateJwk: unknown): Record<string, unknown> {
   try {

@@ -35,7 +35,6 @@ interface VectorFile {
 }
 
 function read(file: string): VectorFile {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as vectors/README.md says
   return JSON.parse(readFileSync(resolve(VECTORS, file), 'utf8')) as VectorFile;
 }
 
@@ -64,7 +63,6 @@ function completed(jwk: Jwk): Jwk {
 
 function publicSet(group: Group): { keys: Jwk[] } {
   const given = group.public ?? group.private;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a JWK or a JWK Set
   const keys = (given['keys'] ?? [given]) as Jwk[];
   return { keys: keys.map(completed) };
 }

@@ -1,6 +1,7 @@
 export * from './clock.js';
 export * from './config/index.js';
 export * from './database/index.js';
+export * from './health/index.js';
 export * from './http/index.js';
 export * from './ids.js';
 export * from './log/index.js';

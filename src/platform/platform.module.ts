@@ -2,11 +2,14 @@ import { Module } from '@nestjs/common';
 import { Clock, SystemClock } from './clock.js';
 import { Settings, settingsFromEnvironment } from './config/index.js';
 import { Database } from './database/index.js';
+import { Health, HealthController } from './health/index.js';
+import { ErrorsController } from './http/index.js';
 import { Log } from './log/index.js';
 import { Stopping } from './stopping.js';
 
 /** What every step stands on: settings, time, the log, the ledger's database, the news of shutdown. */
 @Module({
+  controllers: [HealthController, ErrorsController],
   providers: [
     { provide: Settings, useFactory: settingsFromEnvironment },
     { provide: Clock, useClass: SystemClock },
@@ -17,7 +20,12 @@ import { Stopping } from './stopping.js';
     },
     { provide: Database, useFactory: Database.open, inject: [Settings, Clock, Log] },
     Stopping,
+    Health,
   ],
-  exports: [Settings, Clock, Log, Database, Stopping],
+  exports: [Settings, Clock, Log, Database, Stopping, Health],
 })
-export class PlatformModule {}
+export class PlatformModule {
+  constructor(health: Health, database: Database) {
+    health.add('ledger', () => database.ping());
+  }
+}

@@ -1,5 +1,5 @@
 import { createPostgresBackend, createRedisBackend, withBackend } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { Database, Log, Settings } from '../platform/index.js';
 
 const QUEUE = 'deliver';
@@ -115,9 +115,14 @@ function bulkJob({ id, data }: NamedJob): {
   };
 }
 
-function redis(url: string, log: Log, options: RedisOptions): Redis {
+function redis(
+  url: string,
+  log: Log,
+  options: { enableOfflineQueue?: boolean; maxRetriesPerRequest: number | null },
+): Redis {
   const client = new Redis(url, {
-    ...options,
+    enableOfflineQueue: options.enableOfflineQueue ?? true,
+    maxRetriesPerRequest: options.maxRetriesPerRequest,
     connectTimeout: 5_000,
     retryStrategy: (times) => Math.min(100 * times, 1_000),
   });

@@ -1,14 +1,19 @@
 import { Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { LedgerModule } from '../ledger/index.js';
-import { Database, Log, PlatformModule, Settings } from '../platform/index.js';
+import { Database, Health, Log, PlatformModule, Settings } from '../platform/index.js';
 import { AttemptQueue } from './attempt-queue.js';
 import { openEngine } from './engine.js';
 import { Relay, RelayParts } from './relay.js';
 
-/** Closes the queue's connections before the ledger's, which the PostgreSQL engine stands on. */
+/** Says whether the queue is usable, and closes it at shutdown. */
 @Injectable()
-class QueueCloser implements OnApplicationShutdown {
-  constructor(private readonly queue: AttemptQueue) {}
+class QueueUse implements OnApplicationShutdown {
+  constructor(
+    private readonly queue: AttemptQueue,
+    health: Health,
+  ) {
+    health.add('queue', () => queue.ping());
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.queue.close();
@@ -27,7 +32,7 @@ class QueueCloser implements OnApplicationShutdown {
     },
     RelayParts,
     Relay,
-    QueueCloser,
+    QueueUse,
   ],
   exports: [AttemptQueue, Relay],
 })

@@ -52,7 +52,14 @@ function deliveryView(
   };
 }
 
-function attemptView({ number, beganAt, endedAt, outcome, status, reason }: AttemptRow): AttemptView {
+function attemptView({
+  number,
+  beganAt,
+  endedAt,
+  outcome,
+  status,
+  reason,
+}: AttemptRow): AttemptView {
   return {
     number,
     beganAt: beganAt.toISOString(),
@@ -60,7 +67,13 @@ function attemptView({ number, beganAt, endedAt, outcome, status, reason }: Atte
   };
 }
 
-export function receiptView({ state, issuer, deliveryId, createdAt, token }: ReceiptRow): ReceiptView {
+export function receiptView({
+  state,
+  issuer,
+  deliveryId,
+  createdAt,
+  token,
+}: ReceiptRow): ReceiptView {
   return {
     state,
     issuer,

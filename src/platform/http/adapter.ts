@@ -1,5 +1,5 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { JsonFault, parseStrictJson, Refused } from '../../envelope/index.js';
 import { uuidV7 } from '../ids.js';
 import type { Clock } from '../clock.js';
@@ -8,11 +8,19 @@ import type { Routes } from './routes.js';
 /** Body limits, in bytes. One envelope is at most 1 MiB, a batch at most 16 MiB. */
 export const MAX_ENVELOPE_BYTES = 1_048_576;
 export const MAX_BATCH_BYTES = 16 * 1_048_576;
+/** Most envelopes of one batch. */
+export const MAX_BATCH_ENVELOPES = 100;
 const MAX_BODY_BYTES = 262_144;
 
 const BATCH_ROUTE = '/v1/envelopes';
 /** Media types of a compact JWT as a body. */
 export const JWT_TYPES = ['application/jwt', 'application/jose'];
+
+/** True when the body is a compact JWT, which is a credential of its own. */
+export function hasSignedBody(request: FastifyRequest): boolean {
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return type !== undefined && JWT_TYPES.includes(type);
+}
 
 /** Fastify with every limit set on purpose (its defaults: ATTACKS.md appendix B). */
 export function makeAdapter(clock: Clock): FastifyAdapter {
@@ -29,7 +37,7 @@ export function makeAdapter(clock: Clock): FastifyAdapter {
     onConstructorPoisoning: 'error',
     genReqId: () => uuidV7(clock.now()),
     // Reached only by a path that does not decode; no route is entered.
-    frameworkErrors: (_error, request, reply) => {
+    frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       void reply.status(400).type('application/problem+json').send({
         type: 'about:blank',
         title: 'The path is not valid',
@@ -106,13 +114,10 @@ function parseJson(body: string | Buffer): unknown {
   }
 }
 
-/** Parameters by name; one that comes twice is an array, which every parameter's rule refuses. */
+/** Parameters by name, in one pass; one that comes twice is an array, which every rule refuses. */
 function parseForm(body: string): Record<string, unknown> {
-  const form = new URLSearchParams(body);
-  return Object.fromEntries(
-    [...new Set(form.keys())].map((name) => {
-      const values = form.getAll(name);
-      return [name, values.length === 1 ? values[0] : values];
-    }),
-  );
+  const form = new Map<string, unknown>();
+  for (const [name, value] of new URLSearchParams(body))
+    form.set(name, form.has(name) ? [] : value);
+  return Object.fromEntries(form);
 }

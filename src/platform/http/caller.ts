@@ -18,6 +18,8 @@ export interface Caller {
 export interface Access {
   /** No credential, or one that the step itself verifies. */
   readonly open?: true;
+  /** A compact JWT as body is verified as the credential itself; for other bodies `scopes` hold. */
+  readonly unlessSigned?: true;
   readonly scopes?: readonly Scope[];
   /** Lets a pending or suspended partner in. */
   readonly inactive?: true;
@@ -37,11 +39,20 @@ export const Scopes = (...scopes: Scope[]): MethodDecorator & ClassDecorator =>
 export const ScopesEvenInactive = (...scopes: Scope[]): MethodDecorator & ClassDecorator =>
   SetMetadata(ACCESS, { scopes, inactive: true } satisfies Access);
 
+/** As Scopes; but a compact JWT as body is the credential itself. */
+export const ScopesUnlessSigned = (...scopes: Scope[]): MethodDecorator & ClassDecorator =>
+  SetMetadata(ACCESS, { unlessSigned: true, scopes } satisfies Access);
+
 const CALLERS = new WeakMap<object, Caller>();
 
 /** For the guard alone. */
 export function setCaller(request: FastifyRequest, caller: Caller): void {
   CALLERS.set(request.raw, caller);
+}
+
+/** The caller, or undefined where the body itself was the credential. */
+export function callerOf(request: FastifyRequest): Caller | undefined {
+  return CALLERS.get(request.raw);
 }
 
 /** The caller as the guard established it. */

@@ -11,9 +11,7 @@ import { Routes } from './routes.js';
 export function configureHttp(app: NestFastifyApplication): void {
   const routes = new Routes();
   const filter = new ProblemFilter(app.get(Settings), app.get(Log), routes);
-  const fastify = app.getHttpAdapter().getInstance();
-  prepareFastify(fastify, routes);
-  fastify.setErrorHandler((error, request, reply) => filter.answer(error, request, reply));
+  prepareFastify(app.getHttpAdapter().getInstance(), routes);
   app.useGlobalFilters(filter);
   app.useGlobalPipes(strictValidation());
 }

@@ -4,3 +4,4 @@ export * from './configure.js';
 export * from './openapi.js';
 export * from './problem.js';
 export * from './refuses.js';
+export * from './errors.controller.js';

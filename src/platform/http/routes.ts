@@ -8,9 +8,7 @@ export class Routes {
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onRoute', ({ url, method }) => {
       if (url.includes('*')) return;
-      const path = new RegExp(
-        `^${url.replaceAll('.', '\\.').replaceAll(/:[A-Za-z]+/g, '[^/]+')}/?$`,
-      );
+      const path = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:[A-Za-z]+/g, '[^/]+')}$`);
       for (const one of [method].flat()) this.#routes.push({ path, method: one });
     });
   }

@@ -1,0 +1,60 @@
+import { Module } from '@nestjs/common';
+import { EgressModule } from '../egress/index.js';
+import { ExchangeKeysModule } from '../exchange-keys/index.js';
+import { LedgerModule } from '../ledger/index.js';
+import { PartnersModule } from '../partners/index.js';
+import { PlatformModule } from '../platform/index.js';
+import { QueueModule } from '../queue/index.js';
+import { ReceiptsModule } from '../receipts/index.js';
+import { AttemptSteps, DeliverAttempt } from './deliver-attempt.js';
+import { InboxController } from './inbox/inbox.controller.js';
+import { InboxSteps, PollInbox } from './inbox/poll-inbox.js';
+import { InboxWaiters } from './inbox/waiters.js';
+import { ChallengeEndpoints, ChallengeParts } from './ownership/challenge-endpoints.js';
+import { RecordOutcome } from './record-outcome.js';
+import { Sweep, SweepParts, SweepSurroundings } from './sweep.js';
+import { VerifyAgain } from './verify-again.js';
+import { Push } from './webhook/push.js';
+import { Worker, WorkerSurroundings } from './worker.js';
+
+/** What push and poll share: the second verification and the record of outcomes. */
+@Module({
+  imports: [PlatformModule, LedgerModule, PartnersModule, ReceiptsModule],
+  providers: [VerifyAgain, RecordOutcome],
+  exports: [VerifyAgain, RecordOutcome],
+})
+export class SecondCheckModule {}
+
+/** STEPS 5 to 7 by poll: part of the API. */
+@Module({
+  imports: [PlatformModule, LedgerModule, SecondCheckModule],
+  controllers: [InboxController],
+  providers: [InboxWaiters, InboxSteps, PollInbox],
+})
+export class InboxModule {}
+
+/** STEPS 5 to 7 by push, and what no event brings about: the worker. */
+@Module({
+  imports: [
+    PlatformModule,
+    LedgerModule,
+    PartnersModule,
+    ExchangeKeysModule,
+    EgressModule,
+    QueueModule,
+    SecondCheckModule,
+  ],
+  providers: [
+    Push,
+    AttemptSteps,
+    DeliverAttempt,
+    ChallengeParts,
+    ChallengeEndpoints,
+    SweepParts,
+    SweepSurroundings,
+    Sweep,
+    WorkerSurroundings,
+    Worker,
+  ],
+})
+export class WebhookModule {}

@@ -1,0 +1,147 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import type { DeliveryFacts } from '../ledger/index.js';
+import {
+  DeliveriesStore,
+  findLost,
+  type Lost,
+  OutcomesStore,
+  pruneLedger,
+} from '../ledger/index.js';
+import { prunePartners } from '../partners/index.js';
+import { Clock, Database, ensurePartitions, Log, Settings, Stopping } from '../platform/index.js';
+import { nextAttemptAt } from './back-off.js';
+import { ChallengeEndpoints } from './ownership/challenge-endpoints.js';
+import { RecordOutcome } from './record-outcome.js';
+
+const MOST = 200;
+const HOUSEKEEPING_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUSEKEEPING_MS;
+
+/** What a sweep works with. */
+@Injectable()
+export class SweepParts {
+  constructor(
+    readonly deliveries: DeliveriesStore,
+    readonly outcomes: OutcomesStore,
+    readonly record: RecordOutcome,
+    readonly challenges: ChallengeEndpoints,
+  ) {}
+}
+
+/** The surroundings of a sweep. */
+@Injectable()
+export class SweepSurroundings {
+  constructor(
+    readonly database: Database,
+    readonly settings: Settings,
+    readonly clock: Clock,
+    readonly log: Log,
+    readonly stopping: Stopping,
+  ) {}
+}
+
+/**
+ * What no event brings about: attempts and leases whose holder is gone, deliveries whose time is over,
+ * endpoints to be challenged, days to be made and dropped. Any number of processes may sweep.
+ */
+@Injectable()
+export class Sweep implements OnApplicationBootstrap {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #keptHouseAt = 0;
+
+  constructor(
+    private readonly parts: SweepParts,
+    private readonly around: SweepSurroundings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { database, stopping } = this.around;
+    const off = database.wakeups.on('outbox', () => void this.#challenge());
+    stopping.signal.addEventListener('abort', () => {
+      off();
+      clearTimeout(this.#timer);
+    });
+    void this.#loop();
+  }
+
+  /** Resolves when the sweep under way, if any, has ended. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  /** One whole sweep. */
+  async run(): Promise<void> {
+    await this.#recoverLost();
+    await this.#endOverdue();
+    await this.parts.challenges.run();
+    await this.#keepHouse();
+  }
+
+  async #loop(): Promise<void> {
+    const { settings, stopping } = this.around;
+    this.#running = this.#quietly(() => this.run());
+    await this.#running;
+    if (stopping.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#loop(), settings.SWEEP_MS);
+  }
+
+  #challenge(): Promise<void> {
+    return this.#quietly(() => this.parts.challenges.run());
+  }
+
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!this.around.stopping.signal.aborted) this.around.log.broken('sweep.failed', error);
+    }
+  }
+
+  async #recoverLost(): Promise<void> {
+    const { database, clock } = this.around;
+    const lost = await findLost(database.db, clock.now(), MOST);
+    await Promise.all(lost.map((one) => this.#recover(one)));
+    if (lost.length > 0) this.around.log.step('sweep.recovered', { deliveries: lost.length });
+  }
+
+  #recover({ deliveryId, state, attempt, exp }: Lost): Promise<boolean> {
+    const { clock, settings } = this.around;
+    const at = clock.now();
+    const step = { deliveryId, attempt, at, from: [state] };
+    if (state === 'leased')
+      return this.parts.outcomes.record({ ...step, to: 'available', reason: 'lease_expired' });
+    const next = nextAttemptAt({
+      scheduleMs: settings.RETRY_SCHEDULE_MS,
+      attempt,
+      now: at,
+      exp,
+      chance: Math.random(),
+    });
+    // Past `exp` it still goes back to wait: the next sweep ends it, with its receipt.
+    return this.parts.outcomes.record({
+      ...step,
+      to: 'waiting',
+      nextAttemptAt: next ?? exp,
+      reason: 'worker_lost',
+    });
+  }
+
+  async #endOverdue(): Promise<void> {
+    const overdue: readonly DeliveryFacts[] = await this.parts.deliveries.overdue(
+      this.around.clock.now(),
+      MOST,
+    );
+    await Promise.all(overdue.map((facts) => this.parts.record.timeIsOver(facts)));
+  }
+
+  async #keepHouse(): Promise<void> {
+    const { database, clock, settings } = this.around;
+    const now = clock.now();
+    if (now.getTime() - this.#keptHouseAt < HOUSEKEEPING_MS) return;
+    this.#keptHouseAt = now.getTime();
+    await ensurePartitions(database.db, now);
+    await pruneLedger(database.db, new Date(now.getTime() - settings.RETENTION_DAYS * DAY_MS));
+    await prunePartners(database.db, now);
+  }
+}

@@ -1,0 +1,3 @@
+export * from './exchange-keys.js';
+export * from './exchange-keys.module.js';
+export * from './operator-keys.js';

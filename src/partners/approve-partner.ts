@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import type { Kysely } from 'kysely';
+import { type PartnerId, Refused } from '../envelope/index.js';
+import { Clock, Database, Log, type Tables } from '../platform/index.js';
+import { insertKeys } from './key.store.js';
+import { changePartner, insertPartner, lockPartner, type Partner } from './partner.store.js';
+import { deleteRegistrationsOf, pendingOf, type Registration } from './registration.store.js';
+import { orTaken } from './taken.js';
+import { tell } from './tell.store.js';
+
+export interface Approval {
+  readonly registrationId?: string;
+  readonly rs256?: boolean;
+}
+
+/** The operator's decision that a registration becomes a partner. */
+@Injectable()
+export class ApprovePartner {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * Makes the partner and its keys, or neither, and forgets what else waits for the id. Approving a
+   * partner again changes nothing but `rs256`.
+   */
+  async run(id: PartnerId, approval: Approval): Promise<Partner> {
+    const now = this.clock.now();
+    const partner = await orTaken(
+      () =>
+        this.database.db.transaction().execute(async (tx) => {
+          const existing = await lockPartner(tx, id);
+          const approved =
+            existing === undefined
+              ? await approve(tx, id, approval, now)
+              : await again(tx, existing, approval, now);
+          await tell(tx, 'keys', id);
+          return approved;
+        }),
+      'conflict',
+    );
+    this.log.step('partner.approved', { partnerId: id, rs256: partner.rs256_allowed });
+    return partner;
+  }
+}
+
+async function approve(
+  tx: Kysely<Tables>,
+  id: PartnerId,
+  { registrationId, rs256 = false }: Approval,
+  now: Date,
+): Promise<Partner> {
+  const waiting = await pendingOf(tx, [id], now);
+  const { name, contact, keys } = theOne(waiting, registrationId);
+  const partner = await insertPartner(tx, { id, name, contact, rs256Allowed: rs256 }, now);
+  await insertKeys(tx, id, keys, now);
+  await deleteRegistrationsOf(tx, id);
+  return partner;
+}
+
+function theOne(waiting: readonly Registration[], registrationId?: string): Registration {
+  const meant = waiting.filter(({ id }) => registrationId === undefined || id === registrationId);
+  const [registration, another] = meant;
+  if (registration === undefined) throw new Refused('not_found');
+  if (another !== undefined)
+    throw new Refused('conflict', 'several registrations wait: name one by registrationId');
+  return registration;
+}
+
+// A registration that is named was not the one that was approved: its keys would not be the partner's.
+function again(
+  tx: Kysely<Tables>,
+  existing: Partner,
+  { registrationId, rs256 = existing.rs256_allowed }: Approval,
+  now: Date,
+): Promise<Partner> {
+  if (registrationId !== undefined) throw new Refused('id_taken');
+  if (rs256 === existing.rs256_allowed) return Promise.resolve(existing);
+  return changePartner(tx, existing.id, { rs256_allowed: rs256 }, now);
+}

@@ -1,0 +1,50 @@
+import { Module } from '@nestjs/common';
+import { EgressModule } from '../egress/index.js';
+import { PlatformModule } from '../platform/index.js';
+import { ApprovePartner } from './approve-partner.js';
+import { EndpointStatus } from './endpoint-status.store.js';
+import { EndpointsController } from './endpoints.controller.js';
+import { GrantsController } from './grants.controller.js';
+import { HoldPartner } from './hold-partner.js';
+import { InvitePartner } from './invite-partner.js';
+import { KeysController } from './keys.controller.js';
+import { OperatorController } from './operator.controller.js';
+import { OwnEndpoints } from './own-endpoints.js';
+import { OwnGrants } from './own-grants.js';
+import { OwnKeys } from './own-keys.js';
+import { PartnersController } from './partners.controller.js';
+import { RegisterPartner } from './register-partner.js';
+import { RegistrationController } from './registration.controller.js';
+import { SeePartners } from './see-partners.js';
+import { PartnerStanding } from './standing.store.js';
+import { TrustStore } from './trust.store.js';
+import { UsedTokens } from './used-tokens.store.js';
+
+/** Who may speak: registration, keys, grants, endpoints. */
+@Module({
+  imports: [PlatformModule, EgressModule],
+  controllers: [
+    RegistrationController,
+    PartnersController,
+    OperatorController,
+    KeysController,
+    GrantsController,
+    EndpointsController,
+  ],
+  providers: [
+    RegisterPartner,
+    ApprovePartner,
+    HoldPartner,
+    InvitePartner,
+    SeePartners,
+    OwnKeys,
+    OwnGrants,
+    OwnEndpoints,
+    PartnerStanding,
+    UsedTokens,
+    TrustStore,
+    EndpointStatus,
+  ],
+  exports: [PartnerStanding, UsedTokens, TrustStore, EndpointStatus],
+})
+export class PartnersModule {}

@@ -1,0 +1,47 @@
+import { ValidateIf } from 'class-validator';
+import { isPartnerId, isReservedId, isTypePattern } from '../envelope/index.js';
+
+/** May be absent; unlike IsOptional this does not let null through. */
+export function IfPresent(): PropertyDecorator {
+  return ValidateIf((_body: unknown, value: unknown) => value !== undefined);
+}
+
+// \p{C}: control, format (bidi overrides, zero-width), surrogate, private use, unassigned.
+const PRINTABLE = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;
+
+/** Text for people that shows as what it is: one line, nothing invisible, no space around it. */
+export function isPrintable(value: unknown): value is string {
+  return typeof value === 'string' && PRINTABLE.test(value) && value.trim() === value;
+}
+
+/** Most entries of a list of types or senders. */
+const MAX_ENTRIES = 100;
+
+/** 1 to 100 exact types or prefixes ending in `*`, none twice. */
+export function areTypePatterns(value: unknown): value is string[] {
+  return isList(value, isTypePattern) && value.length > 0;
+}
+
+/** Up to 100 ids of partners, none twice. */
+export function areSenders(value: unknown): value is string[] {
+  return isList(value, (id) => isPartnerId(id) && !isReservedId(id));
+}
+
+function isList(value: unknown, holds: (entry: unknown) => boolean): value is unknown[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_ENTRIES &&
+    new Set<unknown>(value).size === value.length &&
+    value.every((entry) => holds(entry))
+  );
+}
+
+const RFC3339_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?Z$/;
+
+/** A moment as RFC 3339 writes it in UTC, e.g. `2030-01-01T00:00:00Z`. */
+export function isMoment(value: unknown): value is string {
+  return typeof value === 'string' && RFC3339_UTC.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+/** Refusals that the guard may give on every route that wants a token. */
+export const GUARDED = ['unauthorized', 'forbidden', 'partner_inactive', 'rate_limited'] as const;

@@ -1,0 +1,11 @@
+export class LiveView {
+  /** @example "ok" */
+  status!: 'ok';
+}
+
+export class ReadyView {
+  /** @example "ok" */
+  status!: 'ok' | 'unusable';
+  /** State by part. @example {"ledger": "ok", "queue": "ok", "keys": "ok"} */
+  parts!: Record<string, 'ok' | 'unusable'>;
+}

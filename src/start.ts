@@ -1,0 +1,64 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module.js';
+import { banner } from './banner.js';
+import {
+  configureHttp,
+  Log,
+  makeAdapter,
+  serveOpenApi,
+  type Settings,
+  settingsFromEnvironment,
+  SystemClock,
+} from './platform/index.js';
+
+/** After this a shutdown that hangs is cut off; the embedded PostgreSQL stops by itself then. */
+const STOP_WITHIN_MS = 4_500;
+
+/** Starts the roles asked for and stops them on SIGINT or SIGTERM. Ends the process on any fault. */
+export async function start(): Promise<void> {
+  try {
+    const settings = settingsFromEnvironment();
+    const app = await makeApp(settings);
+    stopOnSignals(app);
+    await app.listen(settings.PORT, settings.HOST);
+    process.stdout.write(await banner(app, settings));
+  } catch (error) {
+    process.stderr.write(`${sayWhy(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function makeApp(settings: Settings): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoles(settings.ROLES),
+    makeAdapter(new SystemClock()),
+    { logger: new Log(settings.LOG_LEVEL), abortOnError: false, bodyParser: false },
+  );
+  configureHttp(app);
+  if (settings.runs('api')) serveOpenApi(app);
+  return app;
+}
+
+function stopOnSignals(app: NestFastifyApplication): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    app.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+function sayWhy(error: unknown): string {
+  if (!(error instanceof Error)) return 'Cannot start.';
+  if (error.message.startsWith('Cannot start')) return error.message;
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `Cannot start: ${error.message}${cause}`;
+}
