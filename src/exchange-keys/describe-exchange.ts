@@ -29,7 +29,7 @@ export function describeExchange(settings: Settings): ExchangeDescription {
     receipts_endpoint: `${issuer}/v1/receipts`,
     registration_endpoint: `${issuer}/v1/partners`,
     openapi_uri: `${issuer}/openapi.json`,
-    algorithms: { sign: OPEN_SIGN_ALGS, seal: SEAL_ALGS, content: CONTENT_ENCS },
+    algorithms: { sign: OPEN_SIGN_ALGS, seal: [...SEAL_ALGS], content: [...CONTENT_ENCS] },
     limits: {
       envelopeBytes: MAX_ENVELOPE_BYTES,
       batchEnvelopes: MAX_BATCH_ENVELOPES,

@@ -1,9 +1,12 @@
+import { ApiProperty } from '@nestjs/swagger';
+
 /** A JWK Set (RFC 7517). */
 export class ExchangeJwks {
   /**
    * Every public key the exchange ever signed with; `nbf` is when it was first in service, in Unix seconds.
    * @example [{ "kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…", "use": "sig", "alg": "ES256", "nbf": 1767225600 }]
    */
+  @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true } })
   declare readonly keys: readonly object[];
 }
 
@@ -13,17 +16,17 @@ export class ExchangeAlgorithms {
    * Signatures. RS256 is taken besides, where the operator allows it for a partner.
    * @example ["Ed25519", "ES256"]
    */
-  declare readonly sign: readonly string[];
+  declare readonly sign: string[];
   /**
    * Key management of sealed envelopes.
    * @example ["ECDH-ES", "ECDH-ES+A256KW"]
    */
-  declare readonly seal: readonly string[];
+  declare readonly seal: string[];
   /**
    * Content encryption of sealed envelopes.
    * @example ["A256GCM"]
    */
-  declare readonly content: readonly string[];
+  declare readonly content: string[];
 }
 
 /** What the exchange takes at most. */
@@ -114,18 +117,18 @@ export class AuthorizationServer {
   /** @example "http://localhost:3000/.well-known/jwks.json" */
   declare readonly jwks_uri: string;
   /** @example ["partner", "operator"] */
-  declare readonly scopes_supported: readonly string[];
+  declare readonly scopes_supported: string[];
   /**
    * Required by RFC 8414; there is no authorization endpoint.
    * @example []
    */
-  declare readonly response_types_supported: readonly string[];
+  declare readonly response_types_supported: string[];
   /** @example ["client_credentials"] */
-  declare readonly grant_types_supported: readonly string[];
+  declare readonly grant_types_supported: string[];
   /** @example ["private_key_jwt"] */
-  declare readonly token_endpoint_auth_methods_supported: readonly string[];
+  declare readonly token_endpoint_auth_methods_supported: string[];
   /** @example ["Ed25519", "ES256"] */
-  declare readonly token_endpoint_auth_signing_alg_values_supported: readonly string[];
+  declare readonly token_endpoint_auth_signing_alg_values_supported: string[];
   /** @example "http://localhost:3000/docs" */
   declare readonly service_documentation: string;
 }

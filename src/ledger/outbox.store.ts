@@ -1,9 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import type { Tables } from '../platform/index.js';
+import { LOCKS, type Tables } from '../platform/index.js';
 import type { AttemptJob } from './deliveries.store.js';
-
-// One pass at a time over all processes: two at once would each count the same room.
-const RELAY = 7_370_003;
 
 export interface Admission {
   readonly at: Date;
@@ -24,7 +21,8 @@ export class OutboxStore {
    */
   admit(admission: Admission): Promise<readonly AttemptJob[]> {
     return this.db.transaction().execute(async (tx) => {
-      await sql`select pg_advisory_xact_lock(${sql.lit(RELAY)})`.execute(tx);
+      // One pass at a time over all processes: two at once would each count the same room.
+      await sql`select pg_advisory_xact_lock(${sql.lit(LOCKS.relay)})`.execute(tx);
       const { rows } = await admitStatement(admission).execute(tx);
       return rows;
     });

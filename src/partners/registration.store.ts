@@ -1,15 +1,12 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { PartnerId } from '../envelope/index.js';
-import type { RegistrationTable, StoredKey, Tables } from '../platform/index.js';
+import { LOCKS, type RegistrationTable, type StoredKey, type Tables } from '../platform/index.js';
 
 export type Registration = Selectable<RegistrationTable>;
 
-/** Next to those of platform/database: 7370001 trust, 7370002 partitions. */
-const PENDING_LOCK = 7_370_003;
-
 /** Lets one registration at a time count and add, so that the bounds on what is pending are exact. */
 export async function lockPending(tx: Kysely<Tables>): Promise<void> {
-  await sql`select pg_advisory_xact_lock(${sql.lit(PENDING_LOCK)})`.execute(tx);
+  await sql`select pg_advisory_xact_lock(${sql.lit(LOCKS.pending)})`.execute(tx);
 }
 
 /** How many wait now, in all and for this id. */

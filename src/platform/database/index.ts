@@ -1,5 +1,7 @@
 export * from './database.js';
+export * from './embedded-postgres.js';
 export * from './faults.js';
+export * from './locks.js';
 export * from './micro-batch.js';
 export * from './migrate.js';
 export * from './tables.js';

@@ -1,8 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { LOCKS } from './locks.js';
 import type { Tables } from './tables.js';
-
-// One number for the whole database: the lock lives in shared memory and costs no row a write.
-const TRUST = 7_370_001;
 
 /**
  * Runs `work` on trust as it is: keys, grants, partners and endpoints that it reads in later
@@ -17,7 +15,7 @@ export function underTrust<T>(
 ): Promise<T> {
   return db.transaction().execute(async (tx) => {
     // A statement of its own: the snapshot of the next one is taken after the lock is held.
-    await sql`select pg_advisory_xact_lock_shared(${sql.lit(TRUST)})`.execute(tx);
+    await sql`select pg_advisory_xact_lock_shared(${sql.lit(LOCKS.trust)})`.execute(tx);
     return work(tx);
   });
 }
@@ -28,7 +26,7 @@ export function changeTrust<T>(
   work: (tx: Transaction<Tables>) => Promise<T>,
 ): Promise<T> {
   return db.transaction().execute(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${sql.lit(TRUST)})`.execute(tx);
+    await sql`select pg_advisory_xact_lock(${sql.lit(LOCKS.trust)})`.execute(tx);
     return work(tx);
   });
 }

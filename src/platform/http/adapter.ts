@@ -31,6 +31,8 @@ export function makeAdapter(clock: Clock): FastifyAdapter {
     connectionTimeout: 150_000,
     keepAliveTimeout: 72_000,
     exposeHeadRoutes: false,
+    // A kid has up to 128 characters, each up to three in a path.
+    routerOptions: { maxParamLength: 400 },
     trustProxy: false,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
