@@ -52,7 +52,7 @@ export class EndpointStatus {
 
   /** The owner answered the challenge at this URL. False: it was changed meanwhile. */
   async verified({ endpointId, url, challenge }: Challenge): Promise<boolean> {
-    const { numAffectedRows } = await sql`
+    const { rows } = await sql`
       with made as (
         update endpoint set status = 'active', status_reason = null, challenge_due_at = null,
           updated_at = ${this.clock.now()}
@@ -63,6 +63,6 @@ export class EndpointStatus {
       select pg_notify('keys', partner_id), pg_notify('outbox', '') from made`.execute(
       this.database.db,
     );
-    return numAffectedRows === 1n;
+    return rows.length === 1;
   }
 }

@@ -1,5 +1,6 @@
 import { createPostgresBackend, createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
+import { Broken } from '../envelope/index.js';
 import type { Database, Log, Settings } from '../platform/index.js';
 
 const QUEUE = 'deliver';
@@ -67,15 +68,19 @@ function postgresEngine(url: string, log: Log): Engine {
 
 function redisEngine(url: string, prefix: string, log: Log): Engine {
   const { Queue, Worker } = withBackend(createRedisBackend);
-  const connection = redis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 });
+  const connection = redis(url, log);
   const queue = new Queue(QUEUE, { connection, prefix, skipWaitingForReady: true });
   queue.on('error', (error) => log.broken('queue.error', error));
   const connections = [connection];
   return {
     name: 'redis',
-    add: async (jobs) => void (await queue.addBulk(jobs.map(bulkJob))),
+    add: async (jobs) => {
+      // ioredis would keep them until Redis is back, and the outbox keeps them already.
+      if (connection.status !== 'ready') throw new Broken('the queue is not connected');
+      await queue.addBulk(jobs.map(bulkJob));
+    },
     consume: (handle, concurrency) => {
-      const own = redis(url, log, { maxRetriesPerRequest: null });
+      const own = redis(url, log);
       connections.push(own);
       const worker = new Worker(QUEUE, ({ data }) => handle(data), {
         connection: own,
@@ -115,14 +120,10 @@ function bulkJob({ id, data }: NamedJob): {
   };
 }
 
-function redis(
-  url: string,
-  log: Log,
-  options: { enableOfflineQueue?: boolean; maxRetriesPerRequest: number | null },
-): Redis {
+function redis(url: string, log: Log): Redis {
   const client = new Redis(url, {
-    enableOfflineQueue: options.enableOfflineQueue ?? true,
-    maxRetriesPerRequest: options.maxRetriesPerRequest,
+    // BullMQ asks for the server's version once and keeps a failure for ever, so that it must not fail.
+    maxRetriesPerRequest: null,
     connectTimeout: 5_000,
     retryStrategy: (times) => Math.min(100 * times, 1_000),
   });

@@ -76,7 +76,7 @@ export class World {
     ]);
     const env = {
       PORT: '0',
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       DATABASE_URL: url.href,
       ISSUER,
       EXCHANGE_JWKS: JSON.stringify({ keys: own.map((key) => key.privateJwk) }),
