@@ -22,6 +22,14 @@ export interface Accepted {
   readonly repeated: boolean;
 }
 
+/** What came with the envelope. */
+export interface Brought {
+  /** Whose access token brought it; nobody else's envelopes are taken with it. */
+  readonly by?: PartnerId;
+  /** W3C trace id of the request; goes on with the delivery. */
+  readonly traceId?: string | undefined;
+}
+
 /** What the ledger answered in vain: trust changed between verification and commit. */
 class TrustChanged extends Error {}
 
@@ -41,33 +49,27 @@ export class AcceptEnvelope {
   /**
    * Accepts one envelope. When this resolves it is durable, and the sender need not send again; identical
    * bytes get the identical receipt. Throws Refused, and then nothing is left behind.
-   *
-   * @param by whose access token brought it; nobody else's envelopes are taken with it.
    */
-  async run(token: unknown, by?: PartnerId): Promise<Accepted> {
+  async run(token: unknown, brought: Brought = {}): Promise<Accepted> {
     try {
-      return await this.#acceptOn(this.trust.remembered, token, by);
+      return await this.#acceptOn(this.trust.remembered, token, brought);
     } catch (error) {
       if (!isAboutTrust(error)) throw error;
     }
-    return this.#acceptOnFresh(token, by, RETRIES);
+    return this.#acceptOnFresh(token, brought, RETRIES);
   }
 
-  async #acceptOnFresh(
-    token: unknown,
-    by: PartnerId | undefined,
-    tries: number,
-  ): Promise<Accepted> {
+  async #acceptOnFresh(token: unknown, brought: Brought, tries: number): Promise<Accepted> {
     try {
-      return await this.#acceptOn(this.trust.fresh, token, by);
+      return await this.#acceptOn(this.trust.fresh, token, brought);
     } catch (error) {
       if (!(error instanceof TrustChanged)) throw error;
       if (tries <= 1) throw new Refused('unavailable', 'keys or grants keep changing');
-      return this.#acceptOnFresh(token, by, tries - 1);
+      return this.#acceptOnFresh(token, brought, tries - 1);
     }
   }
 
-  async #acceptOn(trust: Trust, token: unknown, by: PartnerId | undefined): Promise<Accepted> {
+  async #acceptOn(trust: Trust, token: unknown, { by, traceId }: Brought): Promise<Accepted> {
     const world: World = {
       now: this.clock.now(),
       issuer: this.settings.issuer,
@@ -77,7 +79,7 @@ export class AcceptEnvelope {
     const signed = await SignedEnvelope.authenticate(token, world);
     if (by !== undefined && by !== signed.iss) throw new Refused('forbidden', 'iss is not you');
     try {
-      return await this.#append(await VerifiedEnvelope.check(signed, world));
+      return await this.#append(await VerifiedEnvelope.check(signed, world), traceId);
     } catch (error) {
       // A repeat is answered before time and policy: what was promised then still holds now.
       const before = error instanceof Refused ? await this.#before(signed) : undefined;
@@ -86,11 +88,11 @@ export class AcceptEnvelope {
     }
   }
 
-  async #append(envelope: VerifiedEnvelope): Promise<Accepted> {
+  async #append(envelope: VerifiedEnvelope, traceId?: string): Promise<Accepted> {
     const { iss, jti } = envelope.claims;
     const id = uuidV7(envelope.verifiedAt);
     const receipt = await this.receipts.accepted(envelope);
-    switch (await this.acceptances.append({ id, envelope, receipt })) {
+    switch (await this.acceptances.append({ id, envelope, receipt, traceId })) {
       case 'appended':
         return { id, iss, jti, receipt, repeated: false };
       case 'distrusted':

@@ -17,6 +17,7 @@ import {
   Refuses,
   ScopesUnlessSigned,
   strictValidation,
+  traceIdOf,
 } from '../platform/index.js';
 import { AcceptBatch } from './accept-batch.js';
 import { AcceptedView, BatchAnswer, EnvelopeBatch } from './accept.dto.js';
@@ -78,15 +79,16 @@ export class AcceptController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcceptedView | BatchAnswer> {
+    const bringing = { requestId: request.id, traceId: traceIdOf(request.headers) };
     if (hasSignedBody(request)) {
-      const accepted = await this.accept.one(body, request.id);
+      const accepted = await this.accept.one(body, bringing);
       reply.status(202);
       return accepted;
     }
     const batch = await this.#readBatch(body);
     const caller = callerOf(request);
     if (caller === undefined) throw new Broken('a batch came without a caller');
-    const results = await this.accept.many(batch.envelopes, caller.id, request.id);
+    const results = await this.accept.many(batch.envelopes, { ...bringing, by: caller.id });
     reply.status(200);
     return { results };
   }

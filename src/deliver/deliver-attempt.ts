@@ -7,6 +7,7 @@ import {
   OutboxStore,
 } from '../ledger/index.js';
 import { Clock, Settings } from '../platform/index.js';
+import { EndDelivery } from './end-delivery.js';
 import type { Outcome } from './outcome.js';
 import { RecordOutcome } from './record-outcome.js';
 import { VerifyAgain } from './verify-again.js';
@@ -20,10 +21,10 @@ const SLACK_MS = 5_000;
 export class AttemptSteps {
   constructor(
     readonly deliveries: DeliveriesStore,
-    readonly outbox: OutboxStore,
     readonly verifyAgain: VerifyAgain,
     readonly push: Push,
     readonly record: RecordOutcome,
+    readonly end: EndDelivery,
   ) {}
 }
 
@@ -39,6 +40,7 @@ export interface Delivered {
 export class DeliverAttempt {
   constructor(
     private readonly steps: AttemptSteps,
+    private readonly outbox: OutboxStore,
     private readonly settings: Settings,
     private readonly clock: Clock,
   ) {}
@@ -74,15 +76,15 @@ export class DeliverAttempt {
     if (facts.state !== 'queued' || facts.attempt !== job.attempt - 1)
       return { outcome: 'stale', facts };
     if (facts.exp <= now) {
-      await this.steps.record.timeIsOver(facts);
+      await this.steps.end.timeIsOver(facts);
       return { outcome: 'expired', facts };
     }
     const reason = isHeld(facts) ? undefined : await this.#reasonAgainst(facts);
     if (reason === undefined) {
-      await this.steps.outbox.putBack(job, new Date(now.getTime() + this.settings.SWEEP_MS));
+      await this.outbox.putBack(job, new Date(now.getTime() + this.settings.SWEEP_MS));
       return { outcome: 'held', facts };
     }
-    await this.steps.record.reject(facts, reason, ['queued']);
+    await this.steps.end.reject(facts, reason, ['queued']);
     return { outcome: 'rejected', facts, reason };
   }
 

@@ -11,17 +11,18 @@ import { InboxController } from './inbox/inbox.controller.js';
 import { InboxSteps, PollInbox } from './inbox/poll-inbox.js';
 import { InboxWaiters } from './inbox/waiters.js';
 import { ChallengeEndpoints, ChallengeParts } from './ownership/challenge-endpoints.js';
+import { EndDelivery } from './end-delivery.js';
 import { RecordOutcome } from './record-outcome.js';
 import { Sweep, SweepParts, SweepSurroundings } from './sweep.js';
 import { VerifyAgain } from './verify-again.js';
 import { Push } from './webhook/push.js';
 import { Worker, WorkerSurroundings } from './worker.js';
 
-/** What push and poll share: the second verification and the record of outcomes. */
+/** What push and poll share: the second verification and the end of a delivery. */
 @Module({
   imports: [PlatformModule, LedgerModule, PartnersModule, ReceiptsModule],
-  providers: [VerifyAgain, RecordOutcome],
-  exports: [VerifyAgain, RecordOutcome],
+  providers: [VerifyAgain, EndDelivery],
+  exports: [VerifyAgain, EndDelivery],
 })
 export class SecondCheckModule {}
 
@@ -46,6 +47,7 @@ export class InboxModule {}
   ],
   providers: [
     Push,
+    RecordOutcome,
     AttemptSteps,
     DeliverAttempt,
     ChallengeParts,

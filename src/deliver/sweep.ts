@@ -10,8 +10,8 @@ import {
 import { prunePartners } from '../partners/index.js';
 import { Clock, Database, ensurePartitions, Log, Settings, Stopping } from '../platform/index.js';
 import { nextAttemptAt } from './back-off.js';
+import { EndDelivery } from './end-delivery.js';
 import { ChallengeEndpoints } from './ownership/challenge-endpoints.js';
-import { RecordOutcome } from './record-outcome.js';
 
 const MOST = 200;
 const HOUSEKEEPING_MS = 60 * 60 * 1000;
@@ -23,7 +23,7 @@ export class SweepParts {
   constructor(
     readonly deliveries: DeliveriesStore,
     readonly outcomes: OutcomesStore,
-    readonly record: RecordOutcome,
+    readonly end: EndDelivery,
     readonly challenges: ChallengeEndpoints,
   ) {}
 }
@@ -132,7 +132,7 @@ export class Sweep implements OnApplicationBootstrap {
       this.around.clock.now(),
       MOST,
     );
-    await Promise.all(overdue.map((facts) => this.parts.record.timeIsOver(facts)));
+    await Promise.all(overdue.map((facts) => this.parts.end.timeIsOver(facts)));
   }
 
   async #keepHouse(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { AttemptJob } from '../ledger/index.js';
-import { Log, Settings } from '../platform/index.js';
+import { Log, Metrics, Settings } from '../platform/index.js';
 import { AttemptQueue, Relay } from '../queue/index.js';
 import { DeliverAttempt } from './deliver-attempt.js';
 import { Sweep } from './sweep.js';
@@ -14,6 +14,7 @@ export class WorkerSurroundings {
   constructor(
     readonly settings: Settings,
     readonly log: Log,
+    readonly metrics: Metrics,
     readonly sweep: Sweep,
   ) {}
 }
@@ -49,11 +50,15 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
       const { outcome, facts, reason } = await this.deliver.run(job, this.#giveUp.signal);
       Object.assign(line, { outcome, reason, envelopeId: facts?.envelopeId });
       line['endpointId'] = facts?.endpointId;
+      line['traceId'] = facts?.envelope.traceId;
     } catch (error) {
       // The ledger holds the attempt until its bound; then the sweep hands it on.
       this.around.log.broken('attempt.broken', error, { ...job });
     } finally {
-      line['tookMs'] = Math.round((performance.now() - began) * 10) / 10;
+      const tookMs = performance.now() - began;
+      line['tookMs'] = Math.round(tookMs * 10) / 10;
+      this.around.metrics.attempts.inc({ method: 'push', outcome: String(line['outcome']) });
+      this.around.metrics.attemptSeconds.observe(tookMs / 1000);
       this.around.log.step('delivery.attempted', line);
       this.relay.nudge();
     }

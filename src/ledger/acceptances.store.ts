@@ -10,6 +10,7 @@ export interface Acceptance {
   readonly envelope: VerifiedEnvelope;
   /** The signed receipt `accepted`; released only after the commit. */
   readonly receipt: string;
+  readonly traceId?: string | undefined;
 }
 
 /** What was stored under an identity. */
@@ -87,9 +88,10 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
         ${column(items, 'text', (a) => a.envelope.signed.kid)},
         ${column(items, 'text', (a) => a.envelope.signed.jkt)},
         ${column(items, 'text', (a) => a.envelope.signed.token)},
-        ${column(items, 'text', (a) => a.receipt)}
+        ${column(items, 'text', (a) => a.receipt)},
+        ${column(items, 'text', (a) => a.traceId ?? null)}
       ) with ordinality as t(id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, body, receipt, n)
+        sha256, kid, jkt, body, receipt, trace_id, n)
     ), trusted as (
       select i.* from input i
       join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
@@ -106,9 +108,9 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
       select t.* from trusted t join identified i on i.envelope_id = t.id
     ), enveloped as (
       insert into envelope (id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, bytes, body)
+        sha256, kid, jkt, bytes, body, trace_id)
       select id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, length(body), body from fresh
+        sha256, kid, jkt, length(body), body, trace_id from fresh
     ), delivered as (
       insert into delivery (id, envelope_id, sender, recipient, endpoint_id, state, next_attempt_at,
         exp, bytes, created_at)

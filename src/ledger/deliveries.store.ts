@@ -30,6 +30,7 @@ export interface DeliveryFacts {
     readonly sha256: Uint8Array;
     readonly jkt: Thumbprint;
     readonly body: string;
+    readonly traceId: string | undefined;
   };
   /** The signing key as it is now; undefined when the row's partner has no such key. */
   readonly key: PartnerKey | undefined;
@@ -183,7 +184,7 @@ function beginStatement(
 
 const FACTS = sql`
   select d.id, d.envelope_id, d.state, d.attempt, d.exp, d.sender, d.recipient, d.endpoint_id,
-    d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.body,
+    d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.body, v.trace_id,
     k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk, k.not_before, k.not_after,
     s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only,
     e.url, e.status as endpoint_status`;
@@ -213,6 +214,7 @@ interface FactsRow {
   sha256: Uint8Array;
   signed_jkt: Thumbprint;
   body: string;
+  trace_id: string | null;
   kid: KeyId | null;
   use: 'sig' | 'enc';
   key_status: PartnerKey['status'];
@@ -247,6 +249,7 @@ function factsOf(row: FactsRow): DeliveryFacts {
       sha256: row.sha256,
       jkt: row.signed_jkt,
       body: row.body,
+      traceId: row.trace_id ?? undefined,
     },
     key: row.kid === null ? undefined : keyOf(row, row.kid),
     relation: {

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
-import { Database, PlatformModule, Settings } from '../platform/index.js';
+import { Clock, Database, Metrics, PlatformModule, Settings } from '../platform/index.js';
 import { AcceptancesStore } from './acceptances.store.js';
 import { DeliveriesStore } from './deliveries.store.js';
+import { OpenDeliveries } from './open-deliveries.store.js';
 import { OutboxStore } from './outbox.store.js';
 import { OutcomesStore } from './outcomes.store.js';
 import { TimelineStore } from './timeline.store.js';
@@ -38,4 +39,16 @@ import { TimelineStore } from './timeline.store.js';
   ],
   exports: [AcceptancesStore, DeliveriesStore, OutboxStore, OutcomesStore, TimelineStore],
 })
-export class LedgerModule {}
+export class LedgerModule {
+  constructor(metrics: Metrics, { db }: Database, clock: Clock) {
+    const open = new OpenDeliveries(db, clock);
+    metrics.gaugeByState('sealpost_deliveries_open', 'Deliveries that have not ended', () =>
+      open.byState(),
+    );
+    metrics.gauge(
+      'sealpost_oldest_open_delivery_seconds',
+      'Age of the oldest delivery that has not ended',
+      () => open.oldestSeconds(),
+    );
+  }
+}

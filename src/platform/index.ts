@@ -5,5 +5,7 @@ export * from './health/index.js';
 export * from './http/index.js';
 export * from './ids.js';
 export * from './log/index.js';
+export * from './metrics/index.js';
 export * from './platform.module.js';
 export * from './stopping.js';
+export * from './trace.js';

@@ -5,11 +5,12 @@ import { Database } from './database/index.js';
 import { Health, HealthController } from './health/index.js';
 import { ErrorsController } from './http/index.js';
 import { Log } from './log/index.js';
+import { Metrics, MetricsController } from './metrics/index.js';
 import { Stopping } from './stopping.js';
 
 /** What every step stands on: settings, time, the log, the ledger's database, the news of shutdown. */
 @Module({
-  controllers: [HealthController, ErrorsController],
+  controllers: [HealthController, MetricsController, ErrorsController],
   providers: [
     { provide: Settings, useFactory: settingsFromEnvironment },
     { provide: Clock, useClass: SystemClock },
@@ -21,8 +22,9 @@ import { Stopping } from './stopping.js';
     { provide: Database, useFactory: Database.open, inject: [Settings, Clock, Log] },
     Stopping,
     Health,
+    Metrics,
   ],
-  exports: [Settings, Clock, Log, Database, Stopping, Health],
+  exports: [Settings, Clock, Log, Database, Stopping, Health, Metrics],
 })
 export class PlatformModule {
   constructor(health: Health, database: Database) {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type PartnerId, Refused, type State } from '../../envelope/index.js';
 import { DeliveriesStore, type DeliveryFacts } from '../../ledger/index.js';
 import { Clock, isUuid, Settings } from '../../platform/index.js';
-import { RecordOutcome } from '../record-outcome.js';
+import { EndDelivery } from '../end-delivery.js';
 import { VerifyAgain } from '../verify-again.js';
 import type { Poll, PollAnswer } from './poll.dto.js';
 import { InboxWaiters } from './waiters.js';
@@ -19,7 +19,7 @@ export class InboxSteps {
   constructor(
     readonly deliveries: DeliveriesStore,
     readonly verifyAgain: VerifyAgain,
-    readonly record: RecordOutcome,
+    readonly end: EndDelivery,
     readonly waiters: InboxWaiters,
   ) {}
 }
@@ -52,8 +52,8 @@ export class PollInbox {
       shown.map((facts) => {
         const err = errs.get(facts.deliveryId);
         return err === undefined
-          ? this.steps.record.end(facts, { to: 'acknowledged', from: OPEN })
-          : this.steps.record.end(facts, { to: 'declined', from: OPEN, reason: err });
+          ? this.steps.end.run(facts, { to: 'acknowledged', from: OPEN })
+          : this.steps.end.run(facts, { to: 'declined', from: OPEN, reason: err });
       }),
     );
   }
@@ -96,7 +96,7 @@ export class PollInbox {
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      await this.steps.record.reject(facts, error.code, ['leased']);
+      await this.steps.end.reject(facts, error.code, ['leased']);
       return false;
     }
   }

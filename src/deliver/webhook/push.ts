@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Egress, EgressFault } from '../../egress/index.js';
 import type { DeliveryFacts } from '../../ledger/index.js';
-import { Clock, Settings } from '../../platform/index.js';
+import { Clock, Settings, traceparentOf } from '../../platform/index.js';
 import { secondsOf, type VerifiedEnvelope } from '../../verify/index.js';
 import type { Outcome } from '../outcome.js';
 import { classifyAnswer } from './classify-answer.js';
@@ -20,6 +20,7 @@ export class Push {
     facts: DeliveryFacts,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const { traceId } = facts.envelope;
     if (facts.endpoint === undefined) return { is: 'again', because: 'endpoint_gone' };
     try {
       const answer = await this.egress.post(facts.endpoint.url, {
@@ -30,6 +31,7 @@ export class Push {
           // Stable over attempts, so that the recipient can tell a repeat (Standard Webhooks).
           'webhook-id': facts.deliveryId,
           'webhook-timestamp': String(secondsOf(this.clock.now())),
+          ...(traceId === undefined ? {} : { traceparent: traceparentOf(traceId) }),
         },
         body: envelope.signed.token,
         timeoutMs: this.settings.ENDPOINT_TIMEOUT_MS,

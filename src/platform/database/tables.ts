@@ -127,6 +127,8 @@ export interface EnvelopeTable {
   jkt: Thumbprint;
   bytes: number;
   body: string;
+  /** W3C trace id of the request that brought it. */
+  trace_id: string | null;
 }
 
 export interface DeliveryTable {

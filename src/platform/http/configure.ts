@@ -1,8 +1,10 @@
 import { ValidationPipe, type ValidationError } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
 import { Refused } from '../../envelope/index.js';
 import { Settings } from '../config/index.js';
 import { Log } from '../log/index.js';
+import { Metrics } from '../metrics/metrics.js';
 import { prepareFastify } from './adapter.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Routes } from './routes.js';
@@ -11,9 +13,20 @@ import { Routes } from './routes.js';
 export function configureHttp(app: NestFastifyApplication): void {
   const routes = new Routes();
   const filter = new ProblemFilter(app.get(Settings), app.get(Log), routes);
-  prepareFastify(app.getHttpAdapter().getInstance(), routes);
+  const fastify = app.getHttpAdapter().getInstance();
+  prepareFastify(fastify, routes);
+  measure(fastify, app.get(Metrics));
   app.useGlobalFilters(filter);
   app.useGlobalPipes(strictValidation());
+}
+
+function measure(fastify: FastifyInstance, metrics: Metrics): void {
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request;
+    const labels = { method, route: routeOptions.url ?? 'none', status: String(reply.statusCode) };
+    metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
 }
 
 /** Unknown members are refused, nothing is coerced, and the answer names members, never values. */

@@ -130,6 +130,7 @@ const WHAT = [
     jkt text collate "C" not null,
     bytes integer not null,
     body text not null,
+    trace_id text collate "C",
     primary key (id)
   ) partition by range (id)`,
   `create index envelope_sender on envelope (iss, id desc)`,
