@@ -4,3 +4,8 @@ import { readSettings, type Settings } from './settings.js';
 export function settingsFromEnvironment(): Settings {
   return readSettings(process.env);
 }
+
+/** For what only touches the database: each setting must be valid, but ISSUER and keys need not be there. */
+export function databaseSettingsFromEnvironment(): Settings {
+  return readSettings(process.env, () => []);
+}

@@ -55,14 +55,17 @@ export class Settings {
   @IsNotEmpty()
   HOST: string = '127.0.0.1';
 
-  /** The exchange's own name: `via` of envelopes, `aud` of proofs and assertions. Never change it. */
+  /**
+   * The exchange's own name: `via` of envelopes, `aud` of proofs and assertions. Never change it.
+   * Required with DATABASE_URL; on the embedded default `http://localhost:$PORT` unless given.
+   */
   @Expose()
   @IsOptional()
   @IsUrl({ require_tld: false, protocols: ['http', 'https'], require_protocol: true })
   @Is('an origin and path without a trailing slash, query or fragment', isIssuer)
   ISSUER?: string;
 
-  /** What this process does: `api`, `worker` or both. */
+  /** What this process does; the embedded default does both. */
   @Expose()
   @Transform(list)
   @ArrayNotEmpty()
@@ -93,14 +96,20 @@ export class Settings {
   @IsNotEmpty()
   REDIS_PREFIX: string = 'sealpost';
 
-  /** Private JWK Set of the exchange: its JSON, or the path of a file that holds it. */
+  /**
+   * Private JWK Set of the exchange: its JSON, or the path of a file that holds it. Required with
+   * DATABASE_URL; on the embedded default made at first start in DATA_DIR unless given.
+   */
   @Expose()
   @IsOptional()
   @IsString()
   @IsNotEmpty()
   EXCHANGE_JWKS?: string;
 
-  /** Public JWK Set of the operator: its JSON, or the path of a file that holds it. */
+  /**
+   * Public JWK Set of the operator: its JSON, or the path of a file that holds it. On the embedded
+   * default the key is made at first start as DATA_DIR/operator.jwk unless given.
+   */
   @Expose()
   @IsOptional()
   @IsString()
@@ -119,6 +128,7 @@ export class Settings {
   @IsBoolean()
   EGRESS_HTTP: boolean = false;
 
+  /** Least severe log line that is written; ordinary steps are `info`. */
   @Expose()
   @IsIn(LOG_LEVELS)
   LOG_LEVEL: (typeof LOG_LEVELS)[number] = 'info';
@@ -243,7 +253,7 @@ export class Settings {
 
   /** True when only this machine can reach the exchange. */
   get onLoopback(): boolean {
-    return this.HOST === 'localhost' || this.HOST === '::1' || /^127\./.test(this.HOST);
+    return this.HOST === 'localhost' || this.HOST === '::1' || this.HOST.startsWith('127.');
   }
 
   runs(role: Role): boolean {
@@ -251,8 +261,15 @@ export class Settings {
   }
 }
 
-/** Reads every setting once, at start. Says all that is wrong, then throws. */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+/**
+ * Reads every setting once, at start. Says all that is wrong, then throws.
+ *
+ * @param between the rules between settings; a migration, which needs no keys, has none.
+ */
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  between: (settings: Settings) => string[] = together,
+): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const settings = plainToInstance(Settings, given, {
     excludeExtraneousValues: true,
@@ -262,7 +279,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   const faults = validateSync(settings).flatMap((fault) =>
     Object.values(fault.constraints ?? {}).map((text) => `  ${fault.property}: ${text}`),
   );
-  faults.push(...together(settings));
+  faults.push(...between(settings));
   if (faults.length > 0) throw new Error(`Cannot start:\n${faults.join('\n')}`);
   return settings;
 }

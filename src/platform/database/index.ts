@@ -4,6 +4,7 @@ export * from './faults.js';
 export * from './locks.js';
 export * from './micro-batch.js';
 export * from './migrate.js';
+export * from './migrate-database.js';
 export * from './tables.js';
 export * from './trust-lock.js';
 export * from './wakeups.js';
