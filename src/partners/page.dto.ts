@@ -1,10 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
 import { IsInt, Matches, Max, Min } from 'class-validator';
+import { WholeNumber } from '../platform/index.js';
 import { IfPresent } from './rules.js';
-
-const toInteger = ({ value }: { value: unknown }): unknown =>
-  typeof value === 'string' && /^\d{1,4}$/.test(value) ? Number(value) : value;
 
 /** Which page of a list. */
 export class PageQuery {
@@ -13,7 +10,7 @@ export class PageQuery {
    * @example 50
    */
   @ApiPropertyOptional()
-  @Transform(toInteger)
+  @WholeNumber()
   @IsInt()
   @Min(1)
   @Max(100)

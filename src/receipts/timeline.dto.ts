@@ -1,6 +1,6 @@
-import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { MAY_FOLLOW, type State } from '../envelope/index.js';
+import { WholeNumber } from '../platform/index.js';
 
 const STATES = Object.keys(MAY_FOLLOW);
 
@@ -45,7 +45,7 @@ export class ListEnvelopesQuery {
   after?: string;
 
   @IsOptional()
-  @Type(() => Number)
+  @WholeNumber()
   @IsInt()
   @Min(1)
   @Max(100)

@@ -5,3 +5,4 @@ export * from './openapi.js';
 export * from './problem.js';
 export * from './refuses.js';
 export * from './errors.controller.js';
+export * from './whole-number.js';
