@@ -10,11 +10,11 @@ export async function banner(app: NestFastifyApplication, settings: Settings): P
   const width = Math.max(...rows.map(([name]) => name?.length ?? 0));
   const lines = rows.map(([name = '', value = '']) => `  ${name.padEnd(width)}  ${pc.cyan(value)}`);
   const engine = settings.REDIS_URL === undefined ? 'PostgreSQL' : 'Redis';
+  const queue = settings.runs('worker') ? `, queue on ${engine}` : '';
   const where = settings.embedded ? 'embedded PostgreSQL' : 'PostgreSQL';
   return [
     '',
-    pc.bold(`Sealpost is running`) +
-      pc.dim(`  ${settings.ROLES.join(' and ')}, ${where}, queue on ${engine}`),
+    pc.bold(`Sealpost is running`) + pc.dim(`  ${settings.ROLES.join(' and ')}, ${where}${queue}`),
     '',
     ...lines,
     '',
