@@ -66,18 +66,10 @@ export class Exchange {
    * any status of 400 and above, and what `fetch` throws when the exchange cannot be reached.
    */
   async call<Answer>(method: string, path: string, call: Call = {}): Promise<Answer> {
-    const { token, json, body, signal } = call;
-    const type = body?.type ?? (json === undefined ? undefined : 'application/json');
     const response = await fetch(new URL(path, this.url), {
       method,
       redirect: 'error',
-      headers: {
-        accept: 'application/json, application/problem+json',
-        ...(type === undefined ? {} : { 'content-type': type }),
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      ...(type === undefined ? {} : { body: body?.text ?? JSON.stringify(json) }),
-      ...(signal === undefined ? {} : { signal }),
+      ...requestOf(call),
     });
     const text = await response.text();
     const answer: unknown = text === '' ? undefined : parse(text);
@@ -86,6 +78,19 @@ export class Exchange {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by tests, not here
     return answer as Answer;
   }
+}
+
+function requestOf({ token, json, body, signal }: Call): RequestInit {
+  const type = body?.type ?? (json === undefined ? undefined : 'application/json');
+  return {
+    headers: {
+      accept: 'application/json, application/problem+json',
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    ...(type === undefined ? {} : { body: body?.text ?? JSON.stringify(json) }),
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 function parse(text: string): unknown {

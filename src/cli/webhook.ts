@@ -1,0 +1,119 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { PeerKeys, ReceivedClaims } from '../client/index.js';
+import { EXCHANGE_ID, Refused } from '../envelope/index.js';
+import { errOf } from './received.js';
+
+export interface Received {
+  readonly deliveryId: string;
+  readonly envelope: string;
+  readonly claims: ReceivedClaims;
+}
+
+export interface WebhookEvents {
+  /** Called before the exchange gets its 202. */
+  readonly received: (received: Received) => void;
+  readonly turnedAway: (turnedAway: { deliveryId: string; code: string; detail?: string }) => void;
+  /** The exchange asked whose URL this is, and was told. */
+  readonly owned?: () => void;
+}
+
+const MAX_BYTES = 1_048_576;
+const ANSWER_WITHIN_MS = 2_000;
+const VERIFICATION = 'sealpost.endpoint.verification';
+
+/** A webhook as a partner runs one: verifies what comes, and shows the exchange whose it is. */
+export class Webhook {
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+  ) {}
+
+  static async start(
+    peers: PeerKeys,
+    events: WebhookEvents,
+    at: { readonly host: string; readonly port: number },
+  ): Promise<Webhook> {
+    const server = createServer((request, response) => {
+      answer(request, peers, events).then(
+        ({ status, body }) => end(response, status, body),
+        // No keys to verify with just now: the exchange comes again.
+        () => end(response, 503),
+      );
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(at.port, at.host, resolve);
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : at.port;
+    const host = at.host.includes(':') ? `[${at.host}]` : at.host;
+    return new Webhook(server, `http://${host}:${port}/in`);
+  }
+
+  /** Ends once what came was answered; whoever dawdles is cut off. */
+  async stop(): Promise<void> {
+    const cutOff = setTimeout(() => this.server.closeAllConnections(), ANSWER_WITHIN_MS);
+    await new Promise((resolve) => this.server.close(resolve));
+    clearTimeout(cutOff);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body?: object;
+}
+
+async function answer(
+  request: IncomingMessage,
+  peers: PeerKeys,
+  events: WebhookEvents,
+): Promise<Answer> {
+  if (request.method !== 'POST') return { status: 405 };
+  if (request.headers['content-type']?.split(';')[0]?.trim() !== 'application/jwt')
+    return { status: 415 };
+  const envelope = await readBody(request);
+  if (envelope === undefined) return { status: 413 };
+  const given = request.headers['webhook-id'];
+  const deliveryId = typeof given === 'string' ? given : '';
+  try {
+    return take({ deliveryId, envelope, claims: await peers.verify(envelope) }, events);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { code, detail } = error;
+    events.turnedAway({ deliveryId, code, ...(detail === undefined ? {} : { detail }) });
+    return { status: 400, body: { err: errOf(error), description: error.message } };
+  }
+}
+
+function take(received: Received, { received: tell, owned }: WebhookEvents): Answer {
+  const { iss, type, data } = received.claims;
+  if (iss !== EXCHANGE_ID || type !== VERIFICATION) {
+    tell(received);
+    return { status: 202 };
+  }
+  const challenge: unknown =
+    typeof data === 'object' && data !== null ? Reflect.get(data, 'challenge') : undefined;
+  owned?.();
+  return { status: 200, body: { challenge } };
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    const part = Buffer.from(chunk);
+    bytes += part.length;
+    if (bytes > MAX_BYTES) return undefined;
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+function end(response: ServerResponse, status: number, body?: object): void {
+  // A connection that is kept would hold up the end.
+  response.writeHead(status, {
+    connection: 'close',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
