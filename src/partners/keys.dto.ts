@@ -1,6 +1,6 @@
 import { IsIn, IsObject, IsString, Length, Matches, MaxLength } from 'class-validator';
-import { Is } from '../platform/index.js';
-import { IfPresent, isMoment, isPrintable } from './rules.js';
+import { Is, isMoment } from '../platform/index.js';
+import { IfPresent, isPrintable } from './rules.js';
 
 const MAX_PROOF_CHARS = 16_384;
 

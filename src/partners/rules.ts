@@ -36,12 +36,5 @@ function isList(value: unknown, holds: (entry: unknown) => boolean): value is un
   );
 }
 
-const RFC3339_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?Z$/;
-
-/** A moment as RFC 3339 writes it in UTC, e.g. `2030-01-01T00:00:00Z`. */
-export function isMoment(value: unknown): value is string {
-  return typeof value === 'string' && RFC3339_UTC.test(value) && !Number.isNaN(Date.parse(value));
-}
-
 /** Refusals that the guard may give on every route that wants a token. */
 export const GUARDED = ['unauthorized', 'forbidden', 'partner_inactive', 'rate_limited'] as const;

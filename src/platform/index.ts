@@ -6,6 +6,7 @@ export * from './http/index.js';
 export * from './ids.js';
 export * from './log/index.js';
 export * from './metrics/index.js';
+export * from './moment.js';
 export * from './platform.module.js';
 export * from './stopping.js';
 export * from './trace.js';

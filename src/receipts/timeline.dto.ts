@@ -1,6 +1,6 @@
-import { IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { MAY_FOLLOW, type State } from '../envelope/index.js';
-import { WholeNumber } from '../platform/index.js';
+import { Is, isMoment, WholeNumber } from '../platform/index.js';
 
 const STATES = Object.keys(MAY_FOLLOW);
 
@@ -28,14 +28,14 @@ export class ListEnvelopesQuery {
   @MaxLength(255)
   txn?: string;
 
-  /** Accepted at or after this time, RFC 3339. */
+  /** Accepted at or after this time. @example "2030-01-01T00:00:00Z" */
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @Is('a time like 2030-01-01T00:00:00Z', isMoment)
   from?: string;
 
-  /** Accepted before this time, RFC 3339. */
+  /** Accepted before this time. @example "2030-01-01T00:00:00Z" */
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @Is('a time like 2030-01-01T00:00:00Z', isMoment)
   to?: string;
 
   /** `next` of the page before. */

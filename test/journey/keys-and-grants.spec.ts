@@ -301,17 +301,23 @@ describe('a revoked key', () => {
     expect(second).toEqual(first);
   });
 
-  it.each(['yesterday', '2026-01-01', '2026-01-01T00:00:00+02:00', 1_767_225_600, null, ''])(
-    'may not say since %j',
-    async (since) => {
-      const partner = await world.partner();
-      const path = `/v1/keys/${kidOf(partner)}/revoke`;
+  it.each([
+    'yesterday',
+    '2026-02-30T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01',
+    '2026-01-01T00:00:00+02:00',
+    1_767_225_600,
+    null,
+    '',
+  ])('may not say since %j', async (since) => {
+    const partner = await world.partner();
+    const path = `/v1/keys/${kidOf(partner)}/revoke`;
 
-      const answer = await partner.try(partner.call('POST', path, { json: { since } }));
+    const answer = await partner.try(partner.call('POST', path, { json: { since } }));
 
-      expect(answer).toMatchObject({ status: 400, code: 'validation_failed' });
-    },
-  );
+    expect(answer).toMatchObject({ status: 400, code: 'validation_failed' });
+  });
 
   it('may be the last one, and leaves a partner that can do nothing', async () => {
     const partner = await world.partner();
@@ -386,6 +392,29 @@ describe('a list', () => {
       const answer = await request(world.url, 'GET', `/v1/${list}?${query}`, { token });
       expect([list, answer.status, answer.body['code']]).toEqual([list, 400, 'validation_failed']);
     }
+  });
+});
+
+describe('the list of envelopes', () => {
+  it.each([
+    'from=2026-W01',
+    'from=2026-001',
+    'from=2026-02-30T00:00:00Z',
+    'to=2026-01-01',
+    'to=2026-01-01T00:00:00',
+    'to=now',
+    'from=',
+    'state=lost',
+    'peer=A',
+    'peer=a&peer=b',
+    'after=0199f3a0',
+    `type=${'a'.repeat(256)}`,
+  ])('refuses the query %s', async (query) => {
+    const token = await (await shared()).token();
+
+    const answer = await request(world.url, 'GET', `/v1/envelopes?${query}`, { token });
+
+    expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
   });
 });
 
