@@ -13,8 +13,8 @@ import { RecordOutcome } from './record-outcome.js';
 import { VerifyAgain } from './verify-again.js';
 import { Push } from './webhook/push.js';
 
-/** Beyond the endpoint's own time, for the statements around the push. */
-const SLACK_MS = 5_000;
+/** Of the endpoint's own time, for the statements around the push; after it the attempt counts as lost. */
+const SLACK = 1 / 3;
 
 /** The steps behind one attempt; what they need of each other is in their own folders. */
 @Injectable()
@@ -47,7 +47,7 @@ export class DeliverAttempt {
 
   async run(job: AttemptJob, signal: AbortSignal): Promise<Delivered> {
     const now = this.clock.now();
-    const until = new Date(now.getTime() + this.settings.ENDPOINT_TIMEOUT_MS + SLACK_MS);
+    const until = new Date(now.getTime() + this.settings.ENDPOINT_TIMEOUT_MS * (1 + SLACK));
     const { begun, facts } = await this.steps.deliveries.begin(job, now, until);
     if (facts === undefined) return { outcome: 'stale' };
     if (!begun) return this.#notBegun(job, facts, now);

@@ -94,6 +94,11 @@ export class DeliveriesStore {
         ), noted as (
           insert into attempt (delivery_id, number, began_at)
           select id, attempt, ${at} from leased
+        ), run_out as (
+          -- the lease before this one, if no sweep has seen its end yet
+          update attempt a set ended_at = ${at}, outcome = 'lease_expired', reason = 'lease_expired'
+          from leased l
+          where a.delivery_id = l.id and a.number = l.attempt - 1 and a.ended_at is null
         )
         ${FACTS} from leased d ${FACTS_JOINS} order by d.seq`.execute(tx);
       return rows.map(factsOf);

@@ -49,6 +49,30 @@ export class OutboxStore {
         and d.attempt = ${job.attempt - 1}`.execute(this.db);
   }
 
+  /**
+   * Moves to the inbox what waits for an endpoint that is gone: an attempt that ended just while its
+   * endpoint was deleted can see neither that it is gone nor be seen to wait.
+   */
+  async adoptOrphans(): Promise<void> {
+    await sql`
+      with recursive busy as (
+        (select endpoint_id from delivery where state = 'waiting' order by endpoint_id limit 1)
+        union all
+        select (select d.endpoint_id from delivery d
+          where d.state = 'waiting' and d.endpoint_id > b.endpoint_id order by d.endpoint_id limit 1)
+        from busy b where b.endpoint_id is not null
+      ), adopted as (
+        update delivery set state = 'available', endpoint_id = null, next_attempt_at = null
+        where state = 'waiting' and endpoint_id in (
+          select b.endpoint_id from busy b
+          where not exists (select 1 from endpoint e where e.id = b.endpoint_id))
+        returning recipient
+      )
+      select pg_notify('inbox', recipient) from (select distinct recipient from adopted) a`.execute(
+      this.db,
+    );
+  }
+
   /** When the next delivery becomes due, if any waits for a time. */
   async nextDue(after: Date): Promise<Date | undefined> {
     const { rows } = await sql<{ at: Date | null }>`

@@ -6,9 +6,13 @@ import type { Database, Log, Settings } from '../platform/index.js';
 const QUEUE = 'deliver';
 /** Schema of BullMQ's own tables; ours are in `sealpost`. */
 const SCHEMA = 'bullmq';
-/** A worker that died is noticed after this: its attempt is then fenced off by the ledger. */
-const LOCK_MS = 15_000;
-const STALLED_EVERY_MS = 5_000;
+/** Connections of a worker to PostgreSQL: fetching, ending and renewing are short statements. */
+const WORKER_POOL = 10;
+/** Below these a busy machine takes a worker that is alive for one that died. */
+const LEAST_LOCK_MS = 2_000;
+const LEAST_LOOK_MS = 1_000;
+/** Sweeps that a worker may be silent before its jobs are given to others. */
+const LOCK_SWEEPS = 3;
 
 export interface NamedJob {
   /** Derived from delivery and attempt: adding it twice is adding it once. */
@@ -34,11 +38,11 @@ export interface Consumer {
 /** BullMQ on Redis or Valkey when there is a REDIS_URL, on the ledger's PostgreSQL otherwise. */
 export function openEngine(settings: Settings, database: Database, log: Log): Engine {
   return settings.REDIS_URL === undefined
-    ? postgresEngine(database.url, log)
-    : redisEngine(settings.REDIS_URL, settings.REDIS_PREFIX, log);
+    ? postgresEngine(database.url, settings, log)
+    : redisEngine(settings.REDIS_URL, settings, log);
 }
 
-function postgresEngine(url: string, log: Log): Engine {
+function postgresEngine(url: string, settings: Settings, log: Log): Engine {
   const connection = {
     connectionString: url,
     max: 6,
@@ -54,9 +58,9 @@ function postgresEngine(url: string, log: Log): Engine {
     add: async (jobs) => void (await queue.addBulk(jobs.map(bulkJob))),
     consume: (handle, concurrency) => {
       const worker = new Worker(QUEUE, ({ data }) => handle(data), {
-        connection: { ...connection, max: concurrency + 4 },
+        connection: { ...connection, max: WORKER_POOL },
         concurrency,
-        ...WORKER,
+        ...recoveryOf(settings),
       });
       worker.on('error', (error) => log.broken('queue.worker_error', error));
       return worker;
@@ -66,8 +70,9 @@ function postgresEngine(url: string, log: Log): Engine {
   };
 }
 
-function redisEngine(url: string, prefix: string, log: Log): Engine {
+function redisEngine(url: string, settings: Settings, log: Log): Engine {
   const { Queue, Worker } = withBackend(createRedisBackend);
+  const prefix = settings.REDIS_PREFIX;
   const connection = redis(url, log);
   const queue = new Queue(QUEUE, { connection, prefix, skipWaitingForReady: true });
   queue.on('error', (error) => log.broken('queue.error', error));
@@ -86,7 +91,7 @@ function redisEngine(url: string, prefix: string, log: Log): Engine {
         connection: own,
         prefix,
         concurrency,
-        ...WORKER,
+        ...recoveryOf(settings),
       });
       worker.on('error', (error) => log.broken('queue.worker_error', error));
       return worker;
@@ -99,13 +104,24 @@ function redisEngine(url: string, prefix: string, log: Log): Engine {
   };
 }
 
-const WORKER = {
-  lockDuration: LOCK_MS,
-  stalledInterval: STALLED_EVERY_MS,
-  // The ledger counts attempts and fences duplicates; the queue need not give up.
-  maxStalledCount: 1_000,
-  runRetryDelay: 1_000,
-} as const;
+/**
+ * A job whose worker died between fetching it and beginning the attempt blocks its id until BullMQ
+ * gives it up, so that is tied to how fast the ledger recovers the rest. Giving up too early does no
+ * harm: the ledger counts attempts and fences duplicates off, for which reason it is never final either.
+ */
+function recoveryOf({ SWEEP_MS }: Settings): {
+  lockDuration: number;
+  stalledInterval: number;
+  maxStalledCount: number;
+  runRetryDelay: number;
+} {
+  return {
+    lockDuration: Math.max(LEAST_LOCK_MS, LOCK_SWEEPS * SWEEP_MS),
+    stalledInterval: Math.max(LEAST_LOOK_MS, SWEEP_MS),
+    maxStalledCount: 1_000,
+    runRetryDelay: 1_000,
+  };
+}
 
 // Nothing is kept: the ledger is the record, and the id may be added again after a loss.
 function bulkJob({ id, data }: NamedJob): {

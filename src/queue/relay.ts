@@ -85,6 +85,7 @@ export class Relay implements OnApplicationBootstrap {
     const until = new Date(now.getTime() + patienceMs);
     if (now.getTime() - this.#lastSweep >= settings.SWEEP_MS || now.getTime() < this.#lastSweep) {
       this.#lastSweep = now.getTime();
+      await outbox.adoptOrphans();
       const lost = await outbox.overdue(now, until, MOST);
       if (lost.length > 0) await queue.add(lost);
     }

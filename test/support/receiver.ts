@@ -21,7 +21,9 @@ export class Receiver {
   readonly received: Received[] = [];
   readonly challenges: Received[] = [];
   /** What to answer to an envelope; may take its time. */
-  answer: (received: Received) => Answer | Promise<Answer> = () => ({ status: 202 });
+  answer: (received: Received) => Answer | 'reset' | Promise<Answer | 'reset'> = () => ({
+    status: 202,
+  });
   /** Whether the ownership challenge is answered. */
   answersChallenge = true;
 
@@ -42,7 +44,10 @@ export class Receiver {
             body,
             claims: claimsOf(body),
           })
-          .then(({ status, headers, body: text }) => response.writeHead(status, headers).end(text));
+          .then((answer) => {
+            if (answer === 'reset') return request.socket.resetAndDestroy();
+            return response.writeHead(answer.status, answer.headers).end(answer.body);
+          });
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -68,7 +73,7 @@ export class Receiver {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  async #take(received: Received): Promise<Answer> {
+  async #take(received: Received): Promise<Answer | 'reset'> {
     if (received.claims['type'] === 'sealpost.endpoint.verification') {
       this.challenges.push(received);
       const { challenge } = received.claims['data'] as { challenge: string };

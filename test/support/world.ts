@@ -125,6 +125,11 @@ export class World {
     return app.getUrl();
   }
 
+  /** Its processes' worths, in the order of their start. */
+  get apps(): readonly NestFastifyApplication[] {
+    return this.#apps;
+  }
+
   /** The app started first. */
   get app(): NestFastifyApplication {
     const [app] = this.#apps;

@@ -46,16 +46,21 @@ export class PollInbox {
   /** Acks and refusals of deliveries that this recipient was shown; others are ignored (idempotent). */
   async #settle(recipient: PartnerId, { ack, setErrs }: Poll): Promise<void> {
     const errs = new Map(setErrs.map(({ deliveryId, err }) => [deliveryId, err]));
-    const ids = [...new Set([...ack, ...errs.keys()])].filter(isUuid);
-    const shown = await this.steps.deliveries.leasedOnce(recipient, ids);
-    await Promise.all(
-      shown.map((facts) => {
-        const err = errs.get(facts.deliveryId);
-        return err === undefined
-          ? this.steps.end.run(facts, { to: 'acknowledged', from: OPEN })
-          : this.steps.end.run(facts, { to: 'declined', from: OPEN, reason: err });
-      }),
-    );
+    let ids = [...new Set([...ack, ...errs.keys()])].filter(isUuid);
+    // Again: one that another poller leased meanwhile, or whose lease just ended, is still open.
+    while (ids.length > 0) {
+      const shown = await this.steps.deliveries.leasedOnce(recipient, ids);
+      const made = await Promise.all(
+        shown.map((facts) => this.#end(facts, errs.get(facts.deliveryId))),
+      );
+      ids = shown.filter((_, i) => made[i] === false).map((facts) => facts.deliveryId);
+    }
+  }
+
+  #end(facts: DeliveryFacts, err: string | undefined): Promise<boolean> {
+    return err === undefined
+      ? this.steps.end.run(facts, { to: 'acknowledged', from: OPEN })
+      : this.steps.end.run(facts, { to: 'declined', from: OPEN, reason: err });
   }
 
   async #leaseWithin(

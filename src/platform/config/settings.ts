@@ -186,13 +186,13 @@ export class Settings {
   @Max(1000)
   ENDPOINT_IN_FLIGHT: number = 20;
 
-  /** Pushes that this process has under way at once. */
+  /** Pushes that this process has under way at once: several times what one endpoint may keep busy. */
   @Expose()
   @Type(() => Number)
   @IsInt()
   @Min(1)
   @Max(1000)
-  WORKER_CONCURRENCY: number = 20;
+  WORKER_CONCURRENCY: number = 100;
 
   /** Most bytes of an endpoint's answer that are read. */
   @Expose()
