@@ -15,8 +15,9 @@ export async function checkSealed({ claims }: Draft, world: World): Promise<void
     if (header[claim] !== claims[claim]) throw new Refused('header_not_allowed', `sealed.${claim}`);
   const key = await world.trust.key(claims.aud, header.kid);
   if (key === undefined || key.use !== 'enc') throw new Refused('stale_recipient_key');
-  if (header.alg !== key.jwk.alg && key.jwk.kty === 'RSA')
-    throw new Refused('alg_not_allowed', 'sealed.alg');
+  // RFC 8725 section 3.1: being on the list is not enough, it must be what the key is for.
+  if (header.alg !== key.jwk.alg) throw new Refused('alg_not_allowed', 'sealed.alg');
+  if (header.crv !== key.jwk['crv']) throw new Refused('header_not_allowed', 'sealed.epk');
   // An enc key that was retired since acceptance still delivers; the recipient holds its private half.
   if (world.step === 'acceptance' && key.status !== 'active')
     throw new Refused('stale_recipient_key');
