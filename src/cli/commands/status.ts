@@ -62,30 +62,18 @@ const GOOD = ['delivered', 'acknowledged'];
 const BAD = ['rejected', 'expired', 'dead', 'declined'];
 
 function textOf({ iss, aud, type, jti, acceptedAt, expiresAt, deliveries }: Timeline): string {
-  const head = [
+  const until = `until ${expiresAt.slice(0, 19).replace('T', ' ')} UTC`;
+  return [
     [pc.bold(`${iss} → ${aud}`), shown(type), pc.dim(`jti ${shown(jti)}`)].join('  '),
-    table([
-      [
-        timeOf(acceptedAt),
-        'accepted',
-        pc.dim(`until ${expiresAt.slice(0, 19).replace('T', ' ')} UTC`),
-      ],
-    ]),
-  ];
-  return [...head, ...deliveries.map((delivery) => deliveryText(delivery))].join('\n');
+    table([[timeOf(acceptedAt), 'accepted', pc.dim(until)], ...deliveries.flatMap(deliveryRows)]),
+  ].join('\n');
 }
 
-function deliveryText({
-  method,
-  state,
-  attempts,
-  nextAttemptAt,
-  endedAt,
-  reason,
-}: Delivery): string {
+function deliveryRows(delivery: Delivery): string[][] {
+  const { method, state, attempts, nextAttemptAt, endedAt, reason } = delivery;
   const colour = GOOD.includes(state) ? pc.green : BAD.includes(state) ? pc.red : pc.yellow;
   const where = method === 'push' ? 'webhook' : 'inbox';
-  return table([
+  return [
     ...attempts.map((attempt) => [
       timeOf(attempt.beganAt),
       `${where}, attempt ${attempt.number}`,
@@ -94,11 +82,9 @@ function deliveryText({
     [
       timeOf(endedAt),
       colour(state),
-      pc.dim(
-        nextAttemptAt === undefined ? (reason ?? '') : `next attempt ${timeOf(nextAttemptAt)}`,
-      ),
+      pc.dim(nextAttemptAt === undefined ? (reason ?? '') : `next ${timeOf(nextAttemptAt)}`),
     ],
-  ]);
+  ];
 }
 
 function detailOf({ status: code, reason, beganAt, endedAt }: Attempt): string {
