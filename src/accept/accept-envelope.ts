@@ -118,10 +118,9 @@ function sameBytes(identity: Identity, signed: SignedEnvelope): boolean {
   return Buffer.compare(identity.sha256, signed.sha256) === 0;
 }
 
+// A key's material never changes under its kid, so a wrong signature is wrong however fresh the look.
 const ABOUT_TRUST: ReadonlySet<string> = new Set([
   'key_unknown',
-  'signature_invalid',
-  'alg_not_allowed',
   'partner_inactive',
   'not_granted',
   'stale_recipient_key',

@@ -1,5 +1,4 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { DeliveryFacts } from '../ledger/index.js';
 import {
   DeliveriesStore,
   findLost,
@@ -99,10 +98,15 @@ export class Sweep implements OnApplicationBootstrap {
   }
 
   async #recoverLost(): Promise<void> {
-    const { database, clock } = this.around;
-    const lost = await findLost(database.db, clock.now(), MOST);
-    await Promise.all(lost.map((one) => this.#recover(one)));
-    if (lost.length > 0) this.around.log.step('sweep.recovered', { deliveries: lost.length });
+    const { database, clock, log } = this.around;
+    await whileFull(
+      () => findLost(database.db, clock.now(), MOST),
+      async (lost) => {
+        const made = await Promise.all(lost.map((one) => this.#recover(one)));
+        log.step('sweep.recovered', { deliveries: made.filter(Boolean).length });
+        return made;
+      },
+    );
   }
 
   #recover({ deliveryId, state, attempt, exp }: Lost): Promise<boolean> {
@@ -128,11 +132,11 @@ export class Sweep implements OnApplicationBootstrap {
   }
 
   async #endOverdue(): Promise<void> {
-    const overdue: readonly DeliveryFacts[] = await this.parts.deliveries.overdue(
-      this.around.clock.now(),
-      MOST,
+    const { deliveries, end } = this.parts;
+    await whileFull(
+      () => deliveries.overdue(this.around.clock.now(), MOST),
+      (overdue) => Promise.all(overdue.map((facts) => end.timeIsOver(facts))),
     );
-    await Promise.all(overdue.map((facts) => this.parts.end.timeIsOver(facts)));
   }
 
   async #keepHouse(): Promise<void> {
@@ -144,4 +148,17 @@ export class Sweep implements OnApplicationBootstrap {
     await pruneLedger(database.db, new Date(now.getTime() - settings.RETENTION_DAYS * DAY_MS));
     await prunePartners(database.db, now);
   }
+}
+
+/** Works off batch after batch; stops when one was not full, or when nothing of it could be done. */
+async function whileFull<Item>(
+  find: () => Promise<readonly Item[]>,
+  workOff: (items: readonly Item[]) => Promise<readonly boolean[]>,
+): Promise<void> {
+  let items: readonly Item[];
+  let made: readonly boolean[];
+  do {
+    items = await find();
+    made = items.length === 0 ? [] : await workOff(items);
+  } while (items.length === MOST && made.some(Boolean));
 }

@@ -29,8 +29,9 @@ class TrustInFacts extends Trust {
 /**
  * STEP 5: the whole verification again, from the stored bytes, with the keys and grants of now.
  *
- * The row is not trusted to say whose bytes these are: sender, recipient, jti, type and digest must be
- * those of the token, so that nothing goes to somebody else whatever was written over.
+ * The row is not trusted to say whose bytes these are: sender, recipient, key, jti, type and digest must
+ * be those of the token and the endpoint the recipient's, so that nothing goes to somebody else whatever
+ * was written over.
  */
 @Injectable()
 export class VerifyAgain {
@@ -54,8 +55,10 @@ export class VerifyAgain {
 }
 
 function isOf({ claims, signed }: VerifiedEnvelope, facts: DeliveryFacts): boolean {
-  const { envelope, sender, recipient } = facts;
+  const { envelope, sender, recipient, key, endpoint } = facts;
   return (
+    (endpoint === undefined || endpoint.owner === recipient) &&
+    signed.kid === key?.kid &&
     claims.iss === sender &&
     claims.iss === envelope.iss &&
     claims.aud === recipient &&

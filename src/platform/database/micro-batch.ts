@@ -1,3 +1,5 @@
+import { isUnavailable } from './faults.js';
+
 interface Waiting<In, Out> {
   readonly item: In;
   readonly resolve: (out: Out) => void;
@@ -53,8 +55,9 @@ export class MicroBatch<In, Out> {
       if (outs.length !== batch.length) throw new Error('a batch must answer each item');
       for (const [i, waiting] of batch.entries()) waiting.resolve(outs[i] as Out);
     } catch (error) {
-      const only = batch.length === 1 ? batch[0] : undefined;
-      if (only) only.reject(error);
+      // Without a ledger each alone would fail as well, one after the other.
+      if (batch.length === 1 || isUnavailable(error))
+        for (const waiting of batch) waiting.reject(error);
       else for (const waiting of batch) await this.#run([waiting]);
     }
   }
