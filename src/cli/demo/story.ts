@@ -85,7 +85,7 @@ export class Story {
       tell(
         ['acme sent', good('202 accepted'), `${sent.envelope.length} bytes, ${data.number}`],
         ['globex got', good('the same bytes'), 'and verified the signature itself'],
-        ['content', JSON.stringify(claims['data'])],
+        ['', '', JSON.stringify(claims['data'])],
       );
       return sent;
     });
@@ -135,7 +135,7 @@ export class Story {
           refused(forged),
           'keys are looked up by sender, never guessed',
         ],
-        ['the very same bytes again', good('202'), 'the same receipt, and delivered once'],
+        ['the very same bytes again', good('accepted'), 'the same receipt, and delivered once'],
       );
     });
   }
