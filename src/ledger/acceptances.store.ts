@@ -87,11 +87,12 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
         ${column(items, 'bytea', (a) => a.envelope.signed.sha256)},
         ${column(items, 'text', (a) => a.envelope.signed.kid)},
         ${column(items, 'text', (a) => a.envelope.signed.jkt)},
+        ${column(items, 'text', (a) => a.envelope.sealedTo ?? null)},
         ${column(items, 'text', (a) => a.envelope.signed.token)},
         ${column(items, 'text', (a) => a.receipt)},
         ${column(items, 'text', (a) => a.traceId ?? null)}
       ) with ordinality as t(id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, body, receipt, trace_id, n)
+        sha256, kid, jkt, sealed_to, body, receipt, trace_id, n)
     ), trusted as (
       select i.* from input i
       join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
@@ -100,6 +101,8 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
       join partner r on r.id = i.aud and r.status = 'active'
       join partner_grant g on g.recipient = i.aud and g.sender = i.iss
         and matches_type(g.types, i.type) and (i.sealed or not g.sealed_only)
+      where i.sealed_to is null or exists (select 1 from partner_key e where e.partner_id = i.aud
+        and e.kid = i.sealed_to and e.use = 'enc' and e.status = 'active')
     ), identified as (
       insert into identity (iss, jti, sha256, envelope_id, accepted_at, receipt)
       select iss, jti, sha256, id, accepted_at, receipt from trusted order by iss, jti

@@ -35,7 +35,8 @@ export interface DeliveryFacts {
   /** The signing key as it is now; undefined when the row's partner has no such key. */
   readonly key: PartnerKey | undefined;
   readonly relation: Relation;
-  readonly endpoint: { readonly url: string; readonly status: string } | undefined;
+  readonly endpoint:
+    { readonly owner: PartnerId; readonly url: string; readonly status: string } | undefined;
 }
 
 export interface Begun {
@@ -43,6 +44,12 @@ export interface Begun {
   readonly begun: boolean;
   /** Undefined: there is no such delivery. */
   readonly facts: DeliveryFacts | undefined;
+}
+
+export interface LeaseBegun {
+  /** False: verification will say why; it was not leased. */
+  readonly begun: boolean;
+  readonly facts: DeliveryFacts;
 }
 
 interface Beginning extends AttemptJob {
@@ -72,25 +79,35 @@ export class DeliveriesStore {
   /**
    * Leases up to `most` deliveries of the recipient's inbox, oldest first and at most `maxBytes` of
    * bodies, each recorded as an attempt. Concurrent pollers never get the same one inside a lease.
+   *
+   * Under the commit rule too: what a revoked key or a withdrawn grant forbids comes back as not begun,
+   * to be rejected; where a partner is suspended it is held and does not come at all.
    */
   lease(
     recipient: PartnerId,
     { most, maxBytes, at, until }: { most: number; maxBytes: number; at: Date; until: Date },
-  ): Promise<readonly DeliveryFacts[]> {
+  ): Promise<readonly LeaseBegun[]> {
     return underTrust(this.db, async (tx) => {
-      const { rows } = await sql<FactsRow>`
+      const { rows } = await sql<FactsRow & { begun: boolean }>`
         with open as (
           select d.id, d.bytes, d.seq from delivery d
           join partner s on s.id = d.sender and s.status = 'active'
+          join partner r on r.id = d.recipient and r.status = 'active'
           where d.recipient = ${recipient} and (d.state = 'available'
             or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at}
           order by d.seq limit ${most} for update of d skip locked
         ), fitting as (
           select id from (select id, sum(bytes) over (order by seq) - bytes as before from open) x
           where before < ${maxBytes}
+        ), allowed as (
+          select f.id from fitting f join delivery d on d.id = f.id
+          join envelope v on v.id = d.envelope_id
+          join partner_key k on k.partner_id = v.iss and k.kid = v.kid and k.status <> 'revoked'
+          join partner_grant g on g.recipient = v.aud and g.sender = v.iss
+            and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
         ), leased as (
           update delivery d set state = 'leased', attempt = d.attempt + 1, until = ${until}
-          from fitting f where d.id = f.id returning d.*
+          from allowed a where d.id = a.id returning d.*
         ), noted as (
           insert into attempt (delivery_id, number, began_at)
           select id, attempt, ${at} from leased
@@ -99,9 +116,13 @@ export class DeliveriesStore {
           update attempt a set ended_at = ${at}, outcome = 'lease_expired', reason = 'lease_expired'
           from leased l
           where a.delivery_id = l.id and a.number = l.attempt - 1 and a.ended_at is null
+        ), found as (
+          select true as begun, l.* from leased l union all
+          select false, d.* from delivery d join fitting f on f.id = d.id
+          where not exists (select 1 from allowed a where a.id = f.id)
         )
-        ${FACTS} from leased d ${FACTS_JOINS} order by d.seq`.execute(tx);
-      return rows.map(factsOf);
+        ${FACTS}, d.begun from found d ${FACTS_JOINS} order by d.seq`.execute(tx);
+      return rows.map((row) => ({ begun: row.begun, facts: factsOf(row) }));
     });
   }
 
@@ -168,7 +189,8 @@ function beginStatement(
       from one o
       where d.id = o.id and d.state = 'queued' and d.attempt = o.attempt - 1 and d.exp > o.at
         and exists (select 1 from endpoint e join partner r on r.id = e.partner_id
-          where e.id = d.endpoint_id and e.status = 'active' and r.status = 'active')
+          where e.id = d.endpoint_id and e.partner_id = d.recipient
+            and e.status = 'active' and r.status = 'active')
         and exists (select 1 from envelope v
           join partner_key k on k.partner_id = v.iss and k.kid = v.kid and k.status <> 'revoked'
           join partner s on s.id = v.iss and s.status = 'active'
@@ -192,7 +214,7 @@ const FACTS = sql`
     d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.body, v.trace_id,
     k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk, k.not_before, k.not_after,
     s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only,
-    e.url, e.status as endpoint_status`;
+    e.partner_id as endpoint_owner, e.url, e.status as endpoint_status`;
 
 const FACTS_JOINS = sql`
   left join envelope v on v.id = d.envelope_id
@@ -231,6 +253,7 @@ interface FactsRow {
   recipient_status: Standing | null;
   types: string[] | null;
   sealed_only: boolean;
+  endpoint_owner: PartnerId;
   url: string | null;
   endpoint_status: string;
 }
@@ -262,7 +285,10 @@ function factsOf(row: FactsRow): DeliveryFacts {
       recipient: row.recipient_status ?? undefined,
       grant: row.types === null ? undefined : { types: row.types, sealedOnly: row.sealed_only },
     },
-    endpoint: row.url === null ? undefined : { url: row.url, status: row.endpoint_status },
+    endpoint:
+      row.url === null
+        ? undefined
+        : { owner: row.endpoint_owner, url: row.url, status: row.endpoint_status },
   };
 }
 

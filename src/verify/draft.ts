@@ -1,3 +1,4 @@
+import type { SealedHeader } from '../crypto/index.js';
 import type { EnvelopeClaims } from '../envelope/index.js';
 import type { SignedEnvelope } from './signed-envelope.js';
 import type { World } from './world.js';
@@ -6,6 +7,8 @@ import type { World } from './world.js';
 export interface Draft {
   readonly signed: SignedEnvelope;
   readonly claims: EnvelopeClaims;
+  /** What sealed content shows without its key; undefined when the content is open. */
+  readonly sealed: SealedHeader | undefined;
 }
 
 /** Returns when the draft passes, throws Refused when it does not. */

@@ -1,4 +1,5 @@
-import type { EnvelopeClaims } from '../envelope/index.js';
+import { parseSealed } from '../crypto/index.js';
+import type { EnvelopeClaims, KeyId } from '../envelope/index.js';
 import { checkPartners } from './checks/check-partners.js';
 import { checkSealed } from './checks/check-sealed.js';
 import { checkTimes } from './checks/check-times.js';
@@ -26,6 +27,8 @@ export class VerifiedEnvelope {
   private constructor(
     readonly signed: SignedEnvelope,
     readonly claims: EnvelopeClaims,
+    /** The recipient's key that the content is sealed to; undefined when it is open. */
+    readonly sealedTo: KeyId | undefined,
     readonly verifiedAt: Date,
   ) {}
 
@@ -37,8 +40,9 @@ export class VerifiedEnvelope {
   /** What comes after the signature. Throws Refused. */
   static async check(signed: SignedEnvelope, world: World): Promise<VerifiedEnvelope> {
     const claims = readClaims(signed.payload);
-    for (const check of CHECKS) await check({ signed, claims }, world);
-    return new VerifiedEnvelope(signed, claims, world.now);
+    const sealed = claims.sealed === undefined ? undefined : parseSealed(claims.sealed);
+    for (const check of CHECKS) await check({ signed, claims, sealed }, world);
+    return new VerifiedEnvelope(signed, claims, sealed?.kid, world.now);
   }
 
   static is(value: object): value is VerifiedEnvelope {

@@ -91,7 +91,8 @@ export class PollInbox {
       until,
     });
     const verified: DeliveryFacts[] = [];
-    for (const facts of leased) if (await this.#passes(facts)) verified.push(facts);
+    for (const { begun, facts } of leased)
+      if ((await this.#passes(facts)) && begun) verified.push(facts);
     return verified;
   }
 
@@ -101,7 +102,7 @@ export class PollInbox {
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      await this.steps.end.reject(facts, error.code, ['leased']);
+      await this.steps.end.reject(facts, error.code, OPEN);
       return false;
     }
   }

@@ -1,23 +1,21 @@
-import { parseSealed } from '../../crypto/index.js';
 import { Refused } from '../../envelope/index.js';
 import type { Draft } from '../draft.js';
 import type { World } from '../world.js';
 
 /**
- * All that can be known of sealed content without reading it: five canonical parts, a header that
- * repeats the envelope's `iss`, `aud` and `jti` (RFC 7519 section 5.3), and a `kid` that names an
+ * All that can be known of sealed content without reading it, once `parseSealed` took it: its header
+ * repeats the envelope's `iss`, `aud` and `jti` (RFC 7519 section 5.3), and its `kid` names an
  * encryption key of the recipient. The authoritative checks are the recipient's.
  */
-export async function checkSealed({ claims }: Draft, world: World): Promise<void> {
-  if (claims.sealed === undefined) return;
-  const header = parseSealed(claims.sealed);
+export async function checkSealed({ claims, sealed }: Draft, world: World): Promise<void> {
+  if (sealed === undefined) return;
   for (const claim of ['iss', 'aud', 'jti'] as const)
-    if (header[claim] !== claims[claim]) throw new Refused('header_not_allowed', `sealed.${claim}`);
-  const key = await world.trust.key(claims.aud, header.kid);
+    if (sealed[claim] !== claims[claim]) throw new Refused('header_not_allowed', `sealed.${claim}`);
+  const key = await world.trust.key(claims.aud, sealed.kid);
   if (key === undefined || key.use !== 'enc') throw new Refused('stale_recipient_key');
   // RFC 8725 section 3.1: being on the list is not enough, it must be what the key is for.
-  if (header.alg !== key.jwk.alg) throw new Refused('alg_not_allowed', 'sealed.alg');
-  if (header.crv !== key.jwk['crv']) throw new Refused('header_not_allowed', 'sealed.epk');
+  if (sealed.alg !== key.jwk.alg) throw new Refused('alg_not_allowed', 'sealed.alg');
+  if (sealed.crv !== key.jwk['crv']) throw new Refused('header_not_allowed', 'sealed.epk');
   // An enc key that was retired since acceptance still delivers; the recipient holds its private half.
   if (world.step === 'acceptance' && key.status !== 'active')
     throw new Refused('stale_recipient_key');
