@@ -55,23 +55,38 @@ function parse(text: string): Record<string, unknown> {
   }
 }
 
-/** What no HTTP client sends: bytes as they are, on a connection of their own, read to the end of the answer. */
+/** What no HTTP client sends: bytes as they are, on a connection of their own, until the answer is whole. */
 export function raw(url: string, bytes: string): Promise<Answered> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
-    const chunks: Buffer[] = [];
+    let came = '';
+    socket.setEncoding('utf8');
     socket.on('error', reject);
-    socket.on('data', (chunk) => chunks.push(chunk));
-    socket.on('close', () => {
-      const [head = '', ...rest] = Buffer.concat(chunks).toString('utf8').split('\r\n\r\n');
-      const [line = '', ...fields] = head.split('\r\n');
-      const pairs = fields.map((field) => field.split(/: ?(.*)/s).slice(0, 2));
-      const headers = new Headers(pairs as [string, string][]);
-      resolve(answered(Number(line.split(' ')[1] ?? 0), headers, rest.join('\r\n\r\n')));
+    socket.on('data', (text) => {
+      came += text;
+      if (isWhole(came)) socket.destroy();
     });
-    socket.end(bytes);
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => resolve(readRaw(came)));
+    // Never half-closed: Node drops a request whose client will not send more.
+    socket.write(bytes);
   });
+}
+
+function isWhole(came: string): boolean {
+  const { headers, text } = readRaw(came);
+  if (headers.get('transfer-encoding') === 'chunked') return text.endsWith('0\r\n\r\n');
+  return Buffer.byteLength(text) >= Number(headers.get('content-length') ?? Infinity);
+}
+
+function readRaw(came: string): Answered {
+  const [head = '', ...rest] = came.split('\r\n\r\n');
+  const [line = '', ...fields] = head.split('\r\n');
+  const pairs = fields.map((field) => field.split(/: ?(.*)/s).slice(0, 2));
+  const whole = rest.length > 0;
+  const headers = new Headers(whole ? (pairs as [string, string][]) : []);
+  return answered(Number(line.split(' ')[1] ?? 0), headers, rest.join('\r\n\r\n'));
 }
 
 /** Claims of a proof or statement by `id` about a key that hold for five minutes, with what differs. */

@@ -1,6 +1,6 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { JsonFault, parseStrictJson, Refused } from '../../envelope/index.js';
+import { Broken, JsonFault, parseStrictJson, Refused } from '../../envelope/index.js';
 import { uuidV7 } from '../ids.js';
 import type { Clock } from '../clock.js';
 import type { Routes } from './routes.js';
@@ -22,6 +22,11 @@ export function hasSignedBody(request: FastifyRequest): boolean {
   return type !== undefined && JWT_TYPES.includes(type);
 }
 
+type AnswerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+/** How a path is answered that does not decode or is too long. */
+const BAD_PATHS = new WeakMap<FastifyInstance, AnswerError>();
+
 /** Fastify with every limit set on purpose (its defaults: ATTACKS.md appendix B). */
 export function makeAdapter(clock: Clock): FastifyAdapter {
   return new FastifyAdapter({
@@ -38,22 +43,22 @@ export function makeAdapter(clock: Clock): FastifyAdapter {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     genReqId: () => uuidV7(clock.now()),
-    // Reached only by a path that does not decode; no route is entered.
-    frameworkErrors: (_error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.status(400).type('application/problem+json').send({
-        type: 'about:blank',
-        title: 'The path is not valid',
-        status: 400,
-        code: 'validation_failed',
-        instance: request.id,
-      });
+    // Reached only by a path that no router takes; no route is entered, so no filter of Nest's is asked.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      setFixedHeaders(request, reply);
+      BAD_PATHS.get(request.server)?.(error, request, reply);
     },
   });
 }
 
 /** Parsers, fixed headers and the checks that come before any route. Call before `init`. */
-export function prepareFastify(fastify: FastifyInstance, routes: Routes): void {
+export function prepareFastify(
+  fastify: FastifyInstance,
+  routes: Routes,
+  answerError: AnswerError,
+): void {
   routes.watch(fastify);
+  BAD_PATHS.set(fastify, answerError);
   fastify.addHook('onRoute', (route) => {
     if (route.url === BATCH_ROUTE) route.bodyLimit = MAX_BATCH_BYTES;
   });
@@ -65,7 +70,9 @@ export function prepareFastify(fastify: FastifyInstance, routes: Routes): void {
       try {
         done(null, parseJson(body));
       } catch (error) {
-        done(error as Error);
+        done(
+          error instanceof Error ? error : new Broken('the body was not read', { cause: error }),
+        );
       }
     },
   );
@@ -82,8 +89,7 @@ export function prepareFastify(fastify: FastifyInstance, routes: Routes): void {
       (_request, body, done) => done(null, Buffer.from(body).toString('latin1')),
     );
   fastify.addHook('onRequest', async (request, reply) => {
-    reply.headers(FIXED_HEADERS);
-    reply.header('x-request-id', request.id);
+    setFixedHeaders(request, reply);
     checkRequest(request);
   });
 }
@@ -94,6 +100,10 @@ const FIXED_HEADERS = {
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
 } as const;
+
+function setFixedHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({ ...FIXED_HEADERS, 'x-request-id': request.id });
+}
 
 /** What Fastify lets through and RFC 9112 section 3.2 and RFC 9110 section 8.4 do not. */
 function checkRequest(request: FastifyRequest): void {
@@ -109,11 +119,18 @@ function checkRequest(request: FastifyRequest): void {
 function parseJson(body: string | Buffer): unknown {
   if (body.length === 0) throw new Refused('validation_failed', 'the body is empty');
   try {
-    return parseStrictJson(typeof body === 'string' ? body : new Uint8Array(body));
+    const value = parseStrictJson(typeof body === 'string' ? body : new Uint8Array(body));
+    // Nest takes null for a body that is not there.
+    if (isObject(value)) return value;
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     throw new Refused('validation_failed', `the body is not strict JSON (${error.kind})`);
   }
+  throw new Refused('validation_failed', 'the body must be a JSON object');
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Parameters by name, in one pass; one that comes twice is an array, which every rule refuses. */

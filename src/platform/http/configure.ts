@@ -14,7 +14,7 @@ export function configureHttp(app: NestFastifyApplication): void {
   const routes = new Routes();
   const filter = new ProblemFilter(app.get(Settings), app.get(Log), routes);
   const fastify = app.getHttpAdapter().getInstance();
-  prepareFastify(fastify, routes);
+  prepareFastify(fastify, routes, (error, request, reply) => filter.answer(error, request, reply));
   measure(fastify, app.get(Metrics));
   app.useGlobalFilters(filter);
   app.useGlobalPipes(strictValidation());
