@@ -56,16 +56,13 @@ export class VerifyAgain {
 
 function isOf({ claims, signed }: VerifiedEnvelope, facts: DeliveryFacts): boolean {
   const { envelope, sender, recipient, key, endpoint } = facts;
-  return (
-    (endpoint === undefined || endpoint.owner === recipient) &&
-    signed.kid === key?.kid &&
-    claims.iss === sender &&
-    claims.iss === envelope.iss &&
-    claims.aud === recipient &&
-    claims.aud === envelope.aud &&
-    claims.jti === envelope.jti &&
-    claims.type === envelope.type &&
-    signed.jkt === envelope.jkt &&
-    Buffer.compare(signed.sha256, envelope.sha256) === 0
-  );
+  return [
+    claims.iss === sender && claims.iss === envelope.iss,
+    claims.aud === recipient && claims.aud === envelope.aud,
+    claims.jti === envelope.jti,
+    claims.type === envelope.type,
+    signed.kid === key?.kid && signed.jkt === envelope.jkt,
+    Buffer.compare(signed.sha256, envelope.sha256) === 0,
+    endpoint === undefined || endpoint.owner === recipient,
+  ].every(Boolean);
 }

@@ -1,5 +1,6 @@
 export * from './acceptances.store.js';
 export * from './deliveries.store.js';
+export type { DeliveryFacts } from './delivery-facts.js';
 export * from './ledger.module.js';
 export * from './outbox.store.js';
 export * from './outcomes.store.js';
