@@ -56,7 +56,8 @@ export class Sweep implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const { database, stopping } = this.around;
-    const off = database.wakeups.on('outbox', () => void this.#challenge());
+    // Endpoints are part of what `keys` tells of; the outbox speaks far too often for this.
+    const off = database.wakeups.on('keys', () => void this.#challenge());
     stopping.signal.addEventListener('abort', () => {
       off();
       clearTimeout(this.#timer);

@@ -57,19 +57,16 @@ export class Relay implements OnApplicationBootstrap {
   }
 
   async #run(): Promise<void> {
-    const { settings, log } = this.parts;
-    let waitMs = settings.SWEEP_MS;
-    while (this.#again && !this.stopping.signal.aborted) {
-      this.#again = false;
-      try {
+    try {
+      while (this.#again && !this.stopping.signal.aborted) {
+        this.#again = false;
         await this.#relayAll();
-        waitMs = await this.#untilNextDue();
-      } catch (error) {
-        log.broken('relay.failed', error);
-        waitMs = settings.SWEEP_MS;
       }
+      this.#schedule(await this.#untilNextDue());
+    } catch (error) {
+      this.parts.log.broken('relay.failed', error);
+      this.#schedule(this.parts.settings.SWEEP_MS);
     }
-    this.#schedule(waitMs);
   }
 
   #schedule(waitMs: number): void {
