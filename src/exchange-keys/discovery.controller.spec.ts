@@ -2,7 +2,14 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configureHttp, Log, makeAdapter, readSettings, Settings } from '../platform/index.js';
+import {
+  configureHttp,
+  Log,
+  makeAdapter,
+  Metrics,
+  readSettings,
+  Settings,
+} from '../platform/index.js';
 import { DiscoveryController } from './discovery.controller.js';
 import { ExchangeKeys } from './exchange-keys.js';
 
@@ -15,6 +22,7 @@ beforeAll(async () => {
     providers: [
       { provide: Settings, useValue: readSettings({ ISSUER }) },
       { provide: Log, useValue: new Log('silent') },
+      Metrics,
       { provide: ExchangeKeys, useValue: { published: async () => ({ keys: [{ kid: 'one' }] }) } },
     ],
   })

@@ -24,6 +24,7 @@ import {
 import { ExchangeKeys, OperatorKeys } from '../../src/exchange-keys/index.js';
 import { PartnerStanding, UsedTokens } from '../../src/partners/index.js';
 import {
+  Metrics,
   type Caller,
   callerOf,
   Clock,
@@ -120,6 +121,7 @@ export class AccessWorld {
       providers: [
         { provide: Settings, useValue: readSettings({ ISSUER }) },
         { provide: Log, useValue: new Log('silent') },
+        Metrics,
         { provide: Clock, useValue: clock },
         ...(await this.#ports()),
         AccessTokens,

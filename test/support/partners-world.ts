@@ -25,6 +25,7 @@ import {
   Database,
   Log,
   makeAdapter,
+  Metrics,
   readSettings,
   setCaller,
   Settings,
@@ -159,6 +160,7 @@ async function serve(
       { provide: Clock, useValue: clock },
       { provide: Database, useValue: database },
       { provide: Log, useValue: log },
+      Metrics,
       {
         provide: Egress,
         useFactory: () =>

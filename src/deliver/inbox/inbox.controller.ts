@@ -13,7 +13,7 @@ import { ApiBearerAuth, ApiBody, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Refused } from '../../envelope/index.js';
 import { type Caller, FromCaller, Refuses, Scopes, Stopping } from '../../platform/index.js';
-import { PollAnswer, PollRequest, readPoll } from './poll.dto.js';
+import { PollAnswer, PollRefusal, PollRequest, readPoll } from './poll.dto.js';
 import { PollInbox } from './poll-inbox.js';
 
 /** RFC 8936 section 2.6: what is wrong with a poll has a body of its own; all else is problem+json. */
@@ -52,7 +52,7 @@ export class InboxController {
   @UseFilters(PollErrorFilter)
   @ApiBody({ type: PollRequest })
   @ApiResponse({ status: 200, type: PollAnswer })
-  @ApiResponse({ status: 400, description: 'RFC 8936 section 2.6: `err` and `description`' })
+  @ApiResponse({ status: 400, type: PollRefusal, description: 'RFC 8936 section 2.6' })
   @Refuses('unauthorized', 'forbidden', 'partner_inactive', 'too_large', 'unsupported_media_type')
   pollInbox(
     @Body() body: unknown,

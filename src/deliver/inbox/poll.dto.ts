@@ -25,6 +25,14 @@ export class PollAnswer {
   moreAvailable?: boolean;
 }
 
+/** RFC 8936 section 2.6. */
+export class PollRefusal {
+  /** @example "invalid_request" */
+  err!: string;
+  /** For a person; never repeats what was sent. */
+  description!: string;
+}
+
 /** What a poll asks for, read strictly by type. */
 export interface Poll {
   readonly maxEvents: number | undefined;

@@ -1,11 +1,13 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { REASONS } from '../../envelope/index.js';
+import { refusalOf } from './refuses.js';
 
 const DESCRIPTION = `Partners sign and the exchange verifies, when it accepts and again before it delivers.
 
 Signed values (proofs, statements, assertions, envelopes) are made with a partner's own key: \`npx sealpost\`
-or \`npm run demo\` show how. Errors are RFC 9457 problem+json with a stable \`code\`.`;
+or \`npm run demo\` show how. Errors are RFC 9457 problem+json with a stable \`code\`; a method that a path does
+not take is \`method_not_allowed\`, with \`Allow\`.`;
 
 /** The OpenAPI 3.1 document, generated from the code. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
@@ -19,9 +21,41 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (_controller, method) => method,
   });
+  for (const operation of operationsOf(document)) {
+    headline(operation);
+    if (operation.requestBody !== undefined) addRefusalsOfBodies(operation.responses);
+  }
   document.components ??= {};
   document.components.schemas = { ...document.components.schemas, Problem: PROBLEM };
   return document;
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+function operationsOf(document: OpenAPIObject): Operation[] {
+  return Object.values(document.paths).flatMap((item) =>
+    [item.get, item.put, item.post, item.patch, item.delete].filter((one) => one !== undefined),
+  );
+}
+
+/** A comment came as one summary: its first sentence is the headline, the rest is the description. */
+function headline(operation: Operation): void {
+  const text = operation.summary?.trim() ?? '';
+  const [, first = text, rest = ''] = /^(.+?)[.;:](?:\s+(.+))?$/s.exec(text) ?? [];
+  operation.summary = first.replaceAll(/\s+/g, ' ');
+  const description = [rest, operation.description ?? ''].filter(Boolean).map(upperFirst);
+  if (description.length > 0) operation.description = description.join('\n\n');
+}
+
+/** What any route answers to a body that it cannot read, before it looks at it. */
+const OF_BODIES = ['validation_failed', 'too_large', 'unsupported_media_type'] as const;
+
+function addRefusalsOfBodies(responses: Operation['responses']): void {
+  for (const code of OF_BODIES) responses[String(REASONS[code].status)] ??= refusalOf([code]);
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Swagger UI at /docs, served locally, and the document at /openapi.json. */

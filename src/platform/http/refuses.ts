@@ -9,18 +9,22 @@ export function Refuses(...codes: ReasonCode[]): MethodDecorator & ClassDecorato
   return applyDecorators(
     ...statuses.map((status) => {
       const here = all.filter((code) => REASONS[code].status === status);
-      return ApiResponse({
-        status,
-        description: here.map((code) => `\`${code}\`: ${REASONS[code].says}.`).join('\n\n'),
-        content: {
-          'application/problem+json': {
-            schema: { $ref: '#/components/schemas/Problem' },
-            examples: Object.fromEntries(here.map((code) => [code, { value: exampleOf(code) }])),
-          },
-        },
-      });
+      return ApiResponse({ status, ...refusalOf(here) });
     }),
   );
+}
+
+/** The response of a refusal with one of these codes, as the OpenAPI document has it. */
+export function refusalOf(codes: readonly ReasonCode[]) {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${REASONS[code].says}.`).join('\n\n'),
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }])),
+      },
+    },
+  };
 }
 
 function exampleOf(code: ReasonCode): Record<string, unknown> {
