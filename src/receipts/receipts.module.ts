@@ -1,15 +1,19 @@
 import { Module } from '@nestjs/common';
 import { ExchangeKeysModule } from '../exchange-keys/index.js';
 import { LedgerModule } from '../ledger/index.js';
+import { PartnersModule } from '../partners/index.js';
 import { PlatformModule } from '../platform/index.js';
 import { Receipts } from './receipts.js';
+import { RecipientReceiptsController } from './recipient-receipts.controller.js';
+import { RecipientReceiptsStore } from './recipient-receipts.store.js';
+import { TakeReceipt } from './take-receipt.js';
 import { TimelineController } from './timeline.controller.js';
 
 /** STEP 7: what the exchange signs about envelopes and deliveries. */
 @Module({
-  imports: [PlatformModule, ExchangeKeysModule, LedgerModule],
-  controllers: [TimelineController],
-  providers: [Receipts],
+  imports: [PlatformModule, ExchangeKeysModule, LedgerModule, PartnersModule],
+  controllers: [TimelineController, RecipientReceiptsController],
+  providers: [Receipts, RecipientReceiptsStore, TakeReceipt],
   exports: [Receipts],
 })
 export class ReceiptsModule {}

@@ -1,5 +1,6 @@
 export * from './proofs.js';
 export * from './read-claims.js';
+export * from './recipient-receipt.js';
 export * from './signed-envelope.js';
 export * from './verified-envelope.js';
 export * from './world.js';

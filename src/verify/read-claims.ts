@@ -37,7 +37,8 @@ export function jtiOf(payload: Payload): string | undefined {
 
 const PRINTABLE = /^[\x21-\x7e]{1,255}$/;
 
-function isPrintable(value: unknown): value is string {
+/** 1 to 255 printable ASCII characters without spaces: what a `jti` is. */
+export function isPrintable(value: unknown): value is string {
   return typeof value === 'string' && PRINTABLE.test(value);
 }
 
