@@ -74,25 +74,7 @@ export class AcceptancesStore {
 function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<AppendedRow>> {
   return sql<AppendedRow>`
     with input as (
-      select * from unnest(${column(items, 'uuid', (a) => a.id)},
-        ${column(items, 'text', (a) => a.envelope.claims.iss)},
-        ${column(items, 'text', (a) => a.envelope.claims.aud)},
-        ${column(items, 'text', (a) => a.envelope.claims.jti)},
-        ${column(items, 'text', (a) => a.envelope.claims.type)},
-        ${column(items, 'text', (a) => a.envelope.claims.txn ?? null)},
-        ${column(items, 'text', (a) => a.envelope.claims.ordering_key ?? null)},
-        ${column(items, 'boolean', (a) => a.envelope.claims.sealed !== undefined)},
-        ${column(items, 'timestamptz', (a) => new Date(a.envelope.claims.exp * 1000))},
-        ${column(items, 'timestamptz', (a) => a.envelope.verifiedAt)},
-        ${column(items, 'bytea', (a) => a.envelope.signed.sha256)},
-        ${column(items, 'text', (a) => a.envelope.signed.kid)},
-        ${column(items, 'text', (a) => a.envelope.signed.jkt)},
-        ${column(items, 'text', (a) => a.envelope.sealedTo ?? null)},
-        ${column(items, 'text', (a) => a.envelope.signed.token)},
-        ${column(items, 'text', (a) => a.receipt)},
-        ${column(items, 'text', (a) => a.traceId ?? null)}
-      ) with ordinality as t(id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, sealed_to, body, receipt, trace_id, n)
+      ${inputOf(items)}
     ), trusted as (
       select i.* from input i
       join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
@@ -140,6 +122,30 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
     left join fresh f on f.n = i.n
     cross join woken w
     order by i.n`;
+}
+
+/** The batch as rows, numbered in its order. */
+function inputOf(items: readonly Acceptance[]): ReturnType<typeof sql> {
+  return sql`
+    select * from unnest(${column(items, 'uuid', (a) => a.id)},
+      ${column(items, 'text', (a) => a.envelope.claims.iss)},
+      ${column(items, 'text', (a) => a.envelope.claims.aud)},
+      ${column(items, 'text', (a) => a.envelope.claims.jti)},
+      ${column(items, 'text', (a) => a.envelope.claims.type)},
+      ${column(items, 'text', (a) => a.envelope.claims.txn ?? null)},
+      ${column(items, 'text', (a) => a.envelope.claims.ordering_key ?? null)},
+      ${column(items, 'boolean', (a) => a.envelope.claims.sealed !== undefined)},
+      ${column(items, 'timestamptz', (a) => new Date(a.envelope.claims.exp * 1000))},
+      ${column(items, 'timestamptz', (a) => a.envelope.verifiedAt)},
+      ${column(items, 'bytea', (a) => a.envelope.signed.sha256)},
+      ${column(items, 'text', (a) => a.envelope.signed.kid)},
+      ${column(items, 'text', (a) => a.envelope.signed.jkt)},
+      ${column(items, 'text', (a) => a.envelope.sealedTo ?? null)},
+      ${column(items, 'text', (a) => a.envelope.signed.token)},
+      ${column(items, 'text', (a) => a.receipt)},
+      ${column(items, 'text', (a) => a.traceId ?? null)}
+    ) with ordinality as t(id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
+      sha256, kid, jkt, sealed_to, body, receipt, trace_id, n)`;
 }
 
 interface AppendedRow {
