@@ -22,6 +22,8 @@ export {
   type AdmittedKey,
   type KeyPolicyOptions,
 } from './key-policy.js';
+export { OpeningKey, type Opened } from './opening-key.js';
+export { seal, type ReplicatedClaims, type SealOptions } from './seal.js';
 export { parseSealed, type SealedHeader } from './sealed.js';
 export { publicHalfOf, SigningKey } from './signing-key.js';
 export { thumbprint } from './thumbprint.js';

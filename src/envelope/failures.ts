@@ -1,4 +1,4 @@
-import { REASONS, type ReasonCode } from './reasons.js';
+import { CLIENT_REASONS, type ClientReasonCode, REASONS, type ReasonCode } from './reasons.js';
 
 /**
  * The caller can mend this: they get the code, its sentence and where it went wrong.
@@ -19,6 +19,22 @@ export class Refused extends Error {
 
   get status(): number {
     return REASONS[this.code].status;
+  }
+}
+
+/**
+ * A partner's own client does not take this. `detail` names a claim or rule, never content: it may reach
+ * whoever made the thing that was refused.
+ */
+export class Rejected extends Error {
+  override readonly name = 'Rejected';
+
+  constructor(
+    readonly code: ClientReasonCode,
+    readonly detail?: string,
+  ) {
+    const { says } = CLIENT_REASONS[code];
+    super(detail === undefined ? says : `${says}: ${detail}`);
   }
 }
 

@@ -40,3 +40,32 @@ export const REASONS = {
 } as const satisfies Record<string, Reason>;
 
 export type ReasonCode = keyof typeof REASONS;
+
+interface ClientReason {
+  /** The word of RFC 8935 section 2.4 by which the exchange is told. */
+  readonly err: string;
+  readonly says: string;
+}
+
+/**
+ * Why a client does not take what the exchange delivered or published: what only the two partners can
+ * judge. The exchange itself never answers these.
+ */
+export const CLIENT_REASONS = {
+  binding_mismatch: {
+    err: 'invalid_request',
+    says: 'The sealed message is not the one that its envelope speaks of',
+  },
+  cannot_open: { err: 'invalid_key', says: 'The sealed content cannot be opened' },
+  replayed_here: { err: 'invalid_request', says: 'This jti came before with other content' },
+  peer_unknown: {
+    err: 'invalid_issuer',
+    says: 'The partner shows no key that is pinned, was seen before, or is stated by one that is',
+  },
+  content_invalid: {
+    err: 'invalid_request',
+    says: 'The content is not what its type promises',
+  },
+} as const satisfies Record<string, ClientReason>;
+
+export type ClientReasonCode = keyof typeof CLIENT_REASONS;

@@ -27,6 +27,7 @@ interface Signed {
  */
 export class SignedEnvelope implements Signed {
   // A private field: no object literal can pretend.
+  // oxlint-disable-next-line no-unused-private-class-members -- it is there for the compiler alone
   readonly #made = true;
   readonly token: string;
   readonly iss: PartnerId;
@@ -71,7 +72,8 @@ export class SignedEnvelope implements Signed {
   }
 }
 
-function maySign(key: PartnerKey, { now, step }: World): boolean {
+/** Whether a key may have signed what is verified at this step. */
+export function maySign(key: PartnerKey, { now, step }: World): boolean {
   if (key.use !== 'sig' || key.status === 'revoked') return false;
   if (key.notBefore !== null && secondsOf(key.notBefore) > secondsOf(now)) return false;
   if (step === 'delivery') return true;
