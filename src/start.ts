@@ -10,6 +10,7 @@ import {
   serveOpenApi,
   type Settings,
   settingsFromEnvironment,
+  Stopping,
   SystemClock,
 } from './platform/index.js';
 
@@ -47,6 +48,7 @@ function stopOnSignals(app: NestFastifyApplication): void {
     if (stopping) process.exit(1);
     stopping = true;
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    app.get(Stopping).begin();
     app.close().then(
       () => process.exit(0),
       () => process.exit(1),

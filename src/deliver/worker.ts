@@ -6,7 +6,7 @@ import { DeliverAttempt } from './deliver-attempt.js';
 import { Sweep } from './sweep.js';
 
 /** Pushes get this long to finish at shutdown; then they are handed back. */
-const GRACE_MS = 3_000;
+const GRACE_MS = 2_000;
 
 /** What the worker has around it. */
 @Injectable()

@@ -10,11 +10,16 @@ export class Stopping implements OnModuleDestroy, BeforeApplicationShutdown {
     return this.#controller.signal;
   }
 
-  onModuleDestroy(): void {
+  /** Tells them at once; Nest takes the modules down one after the other, in an order of its own. */
+  begin(): void {
     this.#controller.abort();
   }
 
+  onModuleDestroy(): void {
+    this.begin();
+  }
+
   beforeApplicationShutdown(): void {
-    this.#controller.abort();
+    this.begin();
   }
 }

@@ -1,7 +1,7 @@
 import { Test } from '@nestjs/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client, Pool } from 'pg';
 import { inject } from 'vitest';
 import { AppModule } from '../../src/app.module.js';
 import { Identity, type PrivateJwk } from '../../src/client/index.js';
@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly engine?: EngineName;
   /** Settings by their environment names. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A PostgreSQL of the test's own, for what the others must not feel. */
+  readonly postgresUrl?: string;
 }
 
 export const ISSUER = 'https://exchange.test';
@@ -57,16 +59,25 @@ export class World {
 
   private constructor(
     readonly name: string,
-    readonly env: Readonly<Record<string, string>>,
+    private readonly place: { env: Readonly<Record<string, string>>; postgresUrl: string },
     readonly operatorKey: PrivateJwk,
-    readonly db: pg.Pool,
+    readonly db: Pool,
   ) {}
 
+  /** The settings of its processes. */
+  get env(): Readonly<Record<string, string>> {
+    return this.place.env;
+  }
+
   /** A world without a process yet: for tests that start their own. */
-  static async bare({ engine = 'postgres', settings = {} }: WorldOptions = {}): Promise<World> {
+  static async bare({
+    engine = 'postgres',
+    settings = {},
+    postgresUrl = inject('postgresUrl'),
+  }: WorldOptions = {}): Promise<World> {
     const name = `w${randomBytes(6).toString('hex')}`;
-    const url = new URL(inject('postgresUrl'));
-    await asAdmin(`create database ${name}`);
+    const url = new URL(postgresUrl);
+    await asAdmin(postgresUrl, `create database ${name}`);
     url.pathname = `/${name}`;
     const redis = inject('redisUrl');
     const operator = await Identity.generateKey('sig', 'Ed25519');
@@ -89,13 +100,13 @@ export class World {
         : {}),
       ...settings,
     };
-    const db = new pg.Pool({
+    const db = new Pool({
       connectionString: url.href,
       max: 2,
       options: '-c search_path=sealpost',
     });
     db.on('error', () => undefined);
-    return new World(name, env, operator.privateJwk, db);
+    return new World(name, { env, postgresUrl }, operator.privateJwk, db);
   }
 
   /** A world with one process of both roles. */
@@ -182,7 +193,7 @@ export class World {
     await Promise.all(this.#receivers.map((receiver) => receiver.stop()));
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.db.end();
-    await asAdmin(`drop database ${this.name} with (force)`);
+    await asAdmin(this.place.postgresUrl, `drop database ${this.name} with (force)`);
   }
 
   #url(app: NestFastifyApplication): string {
@@ -192,8 +203,8 @@ export class World {
   }
 }
 
-async function asAdmin(text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') });
+async function asAdmin(connectionString: string, text: string): Promise<void> {
+  const client = new Client({ connectionString });
   await client.connect();
   try {
     await client.query(text);

@@ -5,6 +5,7 @@ import { Refused } from '../../envelope/index.js';
 import { Settings } from '../config/index.js';
 import { Log } from '../log/index.js';
 import { Metrics } from '../metrics/metrics.js';
+import { Stopping } from '../stopping.js';
 import { prepareFastify } from './adapter.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Routes } from './routes.js';
@@ -16,8 +17,24 @@ export function configureHttp(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   prepareFastify(fastify, routes, (error, request, reply) => filter.answer(error, request, reply));
   measure(fastify, app.get(Metrics));
+  closeWhenStopping(fastify, app.get(Stopping));
+  if (!app.get(Settings).runs('api')) showOnlyHealth(fastify);
   app.useGlobalFilters(filter);
   app.useGlobalPipes(strictValidation());
+}
+
+/** A worker is watched, not called, whatever the modules that it shares with the API bring along. */
+function showOnlyHealth(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', async ({ routeOptions: { url = '' } }) => {
+    if (!/^\/(?:health\/|metrics$)/.test(url)) throw new Refused('not_found');
+  });
+}
+
+/** A connection that is kept alive past the answer to a long poll would hold up the shutdown. */
+function closeWhenStopping(fastify: FastifyInstance, { signal }: Stopping): void {
+  fastify.addHook('onSend', async (_request, reply) => {
+    if (signal.aborted) reply.header('connection', 'close');
+  });
 }
 
 function measure(fastify: FastifyInstance, metrics: Metrics): void {
