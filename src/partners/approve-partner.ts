@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Kysely } from 'kysely';
 import { type PartnerId, Refused } from '../envelope/index.js';
-import { Clock, Database, Log, type Tables } from '../platform/index.js';
+import { Clock, Database, Log, type Db } from '../platform/index.js';
 import { insertKeys } from './key.store.js';
 import { changePartner, insertPartner, lockPartner, type Partner } from './partner.store.js';
 import { deleteRegistrationsOf, pendingOf, type Registration } from './registration.store.js';
@@ -47,7 +46,7 @@ export class ApprovePartner {
 }
 
 async function approve(
-  tx: Kysely<Tables>,
+  tx: Db,
   id: PartnerId,
   { registrationId, rs256 = false }: Approval,
   now: Date,
@@ -71,7 +70,7 @@ function theOne(waiting: readonly Registration[], registrationId?: string): Regi
 
 // A registration that is named was not the one that was approved: its keys would not be the partner's.
 function again(
-  tx: Kysely<Tables>,
+  tx: Db,
   existing: Partner,
   { registrationId, rs256 = existing.rs256_allowed }: Approval,
   now: Date,

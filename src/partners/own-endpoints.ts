@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Kysely } from 'kysely';
 import { timingSafeEqual } from 'node:crypto';
 import { randomToken } from '../crypto/index.js';
 import { Egress } from '../egress/index.js';
@@ -11,7 +10,7 @@ import {
   Database,
   isUuid,
   Log,
-  type Tables,
+  type Db,
   uuidV7,
 } from '../platform/index.js';
 import {
@@ -189,7 +188,7 @@ function sameText(one: string, other: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-async function tellAll(tx: Kysely<Tables>, owner: PartnerId): Promise<void> {
+async function tellAll(tx: Db, owner: PartnerId): Promise<void> {
   await tell(tx, 'keys', owner);
   await tell(tx, 'outbox');
 }

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Kysely } from 'kysely';
 import { admitKey, type AdmittedKey } from '../crypto/index.js';
 import { type KeyId, type PartnerId, Refused } from '../envelope/index.js';
 import {
@@ -9,7 +8,7 @@ import {
   Database,
   Log,
   Settings,
-  type Tables,
+  type Db,
   underTrust,
 } from '../platform/index.js';
 import {
@@ -105,7 +104,7 @@ export class OwnKeys {
     return { key, statedBy, used: [stated] };
   }
 
-  async #refuseUnlessStated(tx: Kysely<Tables>, id: PartnerId, statedBy: KeyId): Promise<void> {
+  async #refuseUnlessStated(tx: Db, id: PartnerId, statedBy: KeyId): Promise<void> {
     const usable = await this.#usable(tx, id);
     if (usable.length >= MAX_ACTIVE_KEYS)
       throw new Refused('conflict', `at most ${MAX_ACTIVE_KEYS} active keys: retire one first`);
@@ -113,13 +112,13 @@ export class OwnKeys {
       throw new Refused('proof_invalid', 'statement: not by an active sig key of the partner');
   }
 
-  async #usable(db: Kysely<Tables>, id: PartnerId): Promise<PartnerKeyRow[]> {
+  async #usable(db: Db, id: PartnerId): Promise<PartnerKeyRow[]> {
     const now = this.clock.now();
     return (await standingKeys(db, id)).filter((key) => isUsable(key, now));
   }
 
   // Without a sig key a partner can neither authenticate nor state another; revoking is for when it must.
-  async #refuseLast(tx: Kysely<Tables>, key: PartnerKeyRow): Promise<void> {
+  async #refuseLast(tx: Db, key: PartnerKeyRow): Promise<void> {
     if (key.use === 'enc') return;
     const usable = await this.#usable(tx, key.partner_id);
     if (!usable.some((other) => other.use === 'sig' && other.kid !== key.kid))
@@ -138,7 +137,7 @@ export class OwnKeys {
     id: PartnerId,
     kid: KeyId,
     event: string,
-    work: (tx: Kysely<Tables>, key: PartnerKeyRow) => Promise<void>,
+    work: (tx: Db, key: PartnerKeyRow) => Promise<void>,
   ): Promise<KeyView> {
     const view = await changeTrust(this.database.db, async (tx) => {
       await work(tx, await theKey(tx, id, kid));
@@ -162,7 +161,7 @@ function signersOf(keys: readonly PartnerKeyRow[]): Signer[] {
     .map((key) => ({ kid: key.kid, jkt: key.jkt, jwk: publicJwkOf(key) }));
 }
 
-async function theKey(tx: Kysely<Tables>, owner: PartnerId, kid: KeyId): Promise<PartnerKeyRow> {
+async function theKey(tx: Db, owner: PartnerId, kid: KeyId): Promise<PartnerKeyRow> {
   const key = await findKey(tx, owner, kid);
   if (key === undefined) throw new Refused('not_found');
   return key;

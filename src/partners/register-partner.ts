@@ -1,16 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { Kysely } from 'kysely';
 import { admitKeySet, sha256 } from '../crypto/index.js';
 import { isReservedId, type PartnerId, partnerId, Refused } from '../envelope/index.js';
-import {
-  changeTrust,
-  Clock,
-  Database,
-  Log,
-  Settings,
-  type Tables,
-  uuidV7,
-} from '../platform/index.js';
+import { changeTrust, Clock, Database, Log, Settings, type Db, uuidV7 } from '../platform/index.js';
 import { type InviteShown, inviteHolds, useInvite } from './invite.store.js';
 import { anyRegistered, insertKeys, revokeKeys } from './key.store.js';
 import {
@@ -126,7 +117,7 @@ export class RegisterPartner {
     });
   }
 
-  async #refuseTooMany(tx: Kysely<Tables>, id: PartnerId, now: Date): Promise<void> {
+  async #refuseTooMany(tx: Db, id: PartnerId, now: Date): Promise<void> {
     const pending = await countPending(tx, id, now);
     if (pending.ofId >= MAX_PENDING_OF_ID)
       throw new Refused('rate_limited', 'too many registrations wait for this id');
@@ -149,14 +140,14 @@ export class RegisterPartner {
     );
   }
 
-  async #useUp(tx: Kysely<Tables>, { used }: Asked): Promise<void> {
+  async #useUp(tx: Db, { used }: Asked): Promise<void> {
     if (!(await this.used.useAll(used, tx)))
       throw new Refused('proof_invalid', 'jti was used before');
   }
 }
 
 /** A new partner; or the one that was, of whose keys none holds any more. */
-async function enrolPartner(tx: Kysely<Tables>, asked: Asked): Promise<Partner> {
+async function enrolPartner(tx: Db, asked: Asked): Promise<Partner> {
   const { id, name, contact, now } = asked;
   const existing = await lockPartner(tx, id);
   if (existing === undefined)

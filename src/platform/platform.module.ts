@@ -19,7 +19,12 @@ import { Stopping } from './stopping.js';
       useFactory: (settings: Settings) => new Log(settings.LOG_LEVEL),
       inject: [Settings],
     },
-    { provide: Database, useFactory: Database.open, inject: [Settings, Clock, Log] },
+    {
+      provide: Database,
+      useFactory: (settings: Settings, clock: Clock, log: Log) =>
+        Database.open(settings, clock, log),
+      inject: [Settings, Clock, Log],
+    },
     Stopping,
     Health,
     Metrics,

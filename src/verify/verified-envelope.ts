@@ -22,6 +22,7 @@ const CHECKS: readonly Check[] = [checkVia, checkType, checkTimes, checkPartners
 /** An envelope that passed every check at `verifiedAt`. Only this class makes one. */
 export class VerifiedEnvelope {
   // A private field: no object literal can pretend.
+  // oxlint-disable-next-line no-unused-private-class-members -- it is there for the compiler alone
   readonly #made = true;
 
   private constructor(

@@ -497,9 +497,8 @@ describe('a grant', () => {
     await recipient.allow(sender);
     await recipient.allow(recipient);
 
-    await world.partner(sender.id).then(async (approved) => {
-      expect(await approved.sends(recipient)).toMatchObject({ state: 'accepted' });
-    });
+    const approved = await world.partner(sender.id);
+    expect(await approved.sends(recipient)).toMatchObject({ state: 'accepted' });
     expect(await recipient.sends(recipient)).toMatchObject({ state: 'accepted' });
   });
 

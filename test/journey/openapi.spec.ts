@@ -40,7 +40,7 @@ let operations: Operation[];
 
 // The plugin that reads comments runs in the build alone, so this is the service as it is built.
 beforeAll(async () => {
-  expect(existsSync('dist/main.js'), 'run "npm run build" first').toBe(true);
+  if (!existsSync('dist/main.js')) throw new Error('run "npm run build" first');
   world = await World.bare();
   const port = await freePort();
   const child = spawn(process.execPath, ['dist/main.js'], {

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Kysely, PostgresDialect, sql } from 'kysely';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { resolve } from 'node:path';
 import { Broken } from '../../envelope/index.js';
 import type { Clock } from '../clock.js';
@@ -58,7 +58,7 @@ function runEmbedded(settings: Settings): Promise<EmbeddedPostgres> {
 
 /** A pool whose statements see the schema `sealpost`. */
 export function connect(url: string, max: number, log: Log): Kysely<Tables> {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     max,
     keepAlive: true,

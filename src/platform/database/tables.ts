@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, Kysely } from 'kysely';
 import type { KeyId, PartnerId, State, Thumbprint } from '../../envelope/index.js';
 
 /** The columns of the ledger, as migrations/ makes them. Times are timestamptz, read as Date. */
@@ -17,6 +17,9 @@ export interface Tables {
   attempt: AttemptTable;
   receipt: ReceiptTable;
 }
+
+/** The ledger, or a transaction of it: what a step hands on to its stores. */
+export type Db = Kysely<Tables>;
 
 /** jsonb: read as parsed, written as text. */
 type Json<T = Record<string, unknown>> = ColumnType<T, string, string>;
