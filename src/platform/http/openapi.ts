@@ -23,6 +23,7 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
   });
   for (const operation of operationsOf(document)) {
     headline(operation);
+    nameCommand(operation);
     if (operation.requestBody !== undefined) addRefusalsOfBodies(operation.responses);
   }
   document.components ??= {};
@@ -45,6 +46,34 @@ function headline(operation: Operation): void {
   operation.summary = first.replaceAll(/\s+/g, ' ');
   const description = [rest, operation.description ?? ''].filter(Boolean).map(upperFirst);
   if (description.length > 0) operation.description = description.join('\n\n');
+}
+
+/** Signed values cannot be made in a text box: which command makes them, by operation. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  registerPartner: 'sealpost register',
+  approvePartner: 'sealpost approve',
+  createInvite: 'sealpost invite',
+  issueToken: 'sealpost token',
+  putGrant: 'sealpost grant',
+  createEndpoint: 'sealpost endpoint add',
+  sendEnvelopes: 'sealpost send',
+  getEnvelope: 'sealpost status',
+  listReceipts: 'sealpost receipts',
+  pollInbox: 'sealpost poll',
+  postReceipts: 'sealpost poll',
+};
+
+function nameCommand(operation: Operation): void {
+  const command = COMMANDS[operation.operationId ?? ''];
+  const needsToken = (operation.security ?? []).length > 0;
+  const says = [
+    ...(command === undefined ? [] : [`On the command line: \`npx ${command}\`.`]),
+    ...(needsToken
+      ? ['The access token for "Authorize" is what `npx sealpost token` prints.']
+      : []),
+  ];
+  if (says.length === 0) return;
+  operation.description = [operation.description, says.join(' ')].filter(Boolean).join('\n\n');
 }
 
 /** What any route answers to a body that it cannot read, before it looks at it. */

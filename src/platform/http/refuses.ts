@@ -17,7 +17,9 @@ export function Refuses(...codes: ReasonCode[]): MethodDecorator & ClassDecorato
 /** The response of a refusal with one of these codes, as the OpenAPI document has it. */
 export function refusalOf(codes: readonly ReasonCode[]) {
   return {
-    description: codes.map((code) => `\`${code}\`: ${REASONS[code].says}.`).join('\n\n'),
+    description: codes
+      .map((code) => `[\`${code}\`](/errors#${code}): ${REASONS[code].says}.`)
+      .join('\n\n'),
     content: {
       'application/problem+json': {
         schema: { $ref: '#/components/schemas/Problem' },
