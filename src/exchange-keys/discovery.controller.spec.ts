@@ -9,6 +9,7 @@ import {
   Metrics,
   readSettings,
   Settings,
+  Stopping,
 } from '../platform/index.js';
 import { DiscoveryController } from './discovery.controller.js';
 import { ExchangeKeys } from './exchange-keys.js';
@@ -23,6 +24,7 @@ beforeAll(async () => {
       { provide: Settings, useValue: readSettings({ ISSUER }) },
       { provide: Log, useValue: new Log('silent') },
       Metrics,
+      Stopping,
       { provide: ExchangeKeys, useValue: { published: async () => ({ keys: [{ kid: 'one' }] }) } },
     ],
   })

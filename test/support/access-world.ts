@@ -38,6 +38,7 @@ import {
   ScopesEvenInactive,
   ScopesUnlessSigned,
   Settings,
+  Stopping,
 } from '../../src/platform/index.js';
 
 export const ISSUER = 'https://exchange.example';
@@ -122,6 +123,7 @@ export class AccessWorld {
         { provide: Settings, useValue: readSettings({ ISSUER }) },
         { provide: Log, useValue: new Log('silent') },
         Metrics,
+        Stopping,
         { provide: Clock, useValue: clock },
         ...(await this.#ports()),
         AccessTokens,

@@ -29,6 +29,7 @@ import {
   readSettings,
   setCaller,
   Settings,
+  Stopping,
 } from '../../src/platform/index.js';
 import { startEmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
 
@@ -161,6 +162,7 @@ async function serve(
       { provide: Database, useValue: database },
       { provide: Log, useValue: log },
       Metrics,
+      Stopping,
       {
         provide: Egress,
         useFactory: () =>
