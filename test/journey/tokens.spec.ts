@@ -1,9 +1,10 @@
+import { ModulesContainer } from '@nestjs/core';
 import { importJWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Identity } from '../../src/client/index.js';
 import { parseToken } from '../../src/crypto/index.js';
 import { TYP } from '../../src/envelope/index.js';
-import { openApiDocument } from '../../src/platform/index.js';
+import { ACCESS, openApiDocument } from '../../src/platform/index.js';
 import { Partner } from '../support/partner.js';
 import { type Answered, raw, request, unique } from '../support/wire.js';
 import { ISSUER, World } from '../support/world.js';
@@ -420,6 +421,15 @@ describe('every route', () => {
     expect(open.filter((route) => !OPEN.includes(route))).toEqual([]);
   });
 
+  it('says by decorator who may call it, also where no document shows it', () => {
+    const handlers = [...world.app.get(ModulesContainer).values()].flatMap((module) =>
+      [...module.controllers.values()].flatMap(({ metatype }) => handlersOf(metatype)),
+    );
+
+    expect(handlers.length).toBeGreaterThan(routes().length);
+    expect(handlers.filter(({ access }) => access === undefined)).toEqual([]);
+  });
+
   it('is closed to a token of the other scope where it says so', async () => {
     const [token, operatorToken] = [await alice.token(), await operator.token()];
     const scopes: Record<string, string> = {};
@@ -467,6 +477,19 @@ const TOKEN_CLAIMS = {
   scope: 'partner',
   sealpost_jkt: 'A'.repeat(43),
 };
+
+/** The methods of a controller that are routes, each with what its decorators say of access. */
+function handlersOf(controller: unknown): { name: string; access: unknown }[] {
+  if (typeof controller !== 'function') return [];
+  const own = Object.getOwnPropertyDescriptors(controller.prototype as object);
+  return Object.entries(own).flatMap(([name, { value }]) => {
+    if (name === 'constructor' || typeof value !== 'function') return [];
+    if (!Reflect.hasMetadata('path', value)) return [];
+    const access: unknown =
+      Reflect.getMetadata(ACCESS, value) ?? Reflect.getMetadata(ACCESS, controller);
+    return [{ name: `${controller.name}.${name}`, access }];
+  });
+}
 
 function kidOf(partner: Partner): string {
   return String(partner.identity.jwks.keys[0]?.kid);
