@@ -174,9 +174,9 @@ describe.each(engines())('kill -9 on %s', (engine) => {
   it('at any moment, over and over, under a stream of envelopes: all that was answered arrives', async () => {
     receiver.answer = () => OK;
     const accepted: string[] = [];
-    let killing = true;
+    const killing = { goesOn: true };
     const stream = async (): Promise<void> => {
-      while (killing) {
+      while (killing.goesOn) {
         const envelope = await alice.sign({ to: 'bob', type: 'push', data: accepted.length });
         await until('the exchange answers', () =>
           alice.deliver(envelope).then(
@@ -195,7 +195,7 @@ describe.each(engines())('kill -9 on %s', (engine) => {
       await exchange.kill();
       await startAgain();
     }
-    killing = false;
+    killing.goesOn = false;
     await Promise.all(streams);
 
     await until('all that was accepted has arrived', () => {

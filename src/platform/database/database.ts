@@ -70,6 +70,8 @@ export function connect(url: string, max: number, log: Log): Kysely<Tables> {
   });
   // Without a listener an idle connection that breaks would end the process.
   pool.on('error', (error) => log.broken('database.connection_lost', error));
+  // Nor may one that breaks between two statements of a transaction: the next statement fails and says so.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
