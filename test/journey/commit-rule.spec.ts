@@ -247,6 +247,25 @@ describe('the commit rule', () => {
       expect(await attemptsOf(forge.sender.id)).toBe(0);
     });
 
+    it('of what is still allowed is not kept waiting by what no longer is', async () => {
+      const recipient = await world.partner();
+      const [forge, other] = [await sender(recipient), await sender(recipient)];
+      const forbidden = await Promise.all(
+        [1, 2, 3].map(async (n) => post(world.url, await forge.token(`forbidden-${n}`))),
+      );
+      const allowed = await other.token('allowed');
+      await post(world.url, allowed);
+      await recipient.call('DELETE', `/v1/grants/${forge.sender.id}`);
+
+      const { sets } = await recipient.poll({ returnImmediately: true, maxEvents: 1 });
+
+      expect(Object.values(sets)).toEqual([allowed]);
+      for (const { id } of forbidden)
+        expect(await recipient.deliveries(String(id))).toMatchObject([
+          { state: 'rejected', reason: 'not_granted', attempts: [] },
+        ]);
+    });
+
     it('does not begin when the recipient is suspended meanwhile, and nothing is lost', async () => {
       const recipient = await world.partner();
       const forge = await sender(recipient);

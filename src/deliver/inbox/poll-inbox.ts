@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type PartnerId, Refused, type State } from '../../envelope/index.js';
-import { DeliveriesStore, type DeliveryFacts } from '../../ledger/index.js';
+import { DeliveriesStore, type DeliveryFacts, type LeaseBegun } from '../../ledger/index.js';
 import { Clock, isUuid, Settings } from '../../platform/index.js';
 import { EndDelivery } from '../end-delivery.js';
 import { VerifyAgain } from '../verify-again.js';
@@ -84,16 +84,15 @@ export class PollInbox {
   async #lease(recipient: PartnerId, most: number): Promise<readonly DeliveryFacts[]> {
     const at = this.clock.now();
     const until = new Date(at.getTime() + this.settings.POLL_LEASE_MS);
-    const leased = await this.steps.deliveries.lease(recipient, {
-      most,
-      maxBytes: MAX_ANSWER_BYTES,
-      at,
-      until,
-    });
-    const verified: DeliveryFacts[] = [];
-    for (const { begun, facts } of leased)
-      if ((await this.#passes(facts)) && begun) verified.push(facts);
-    return verified;
+    const asked = { most, maxBytes: MAX_ANSWER_BYTES, at, until };
+    for (;;) {
+      const found = await this.steps.deliveries.lease(recipient, asked);
+      const passed: LeaseBegun[] = [];
+      for (const one of found) if (await this.#passes(one.facts)) passed.push(one);
+      // What was rejected does not come again: what stands behind it takes its place.
+      if (passed.length > 0 || found.length === 0)
+        return passed.filter(({ begun }) => begun).map(({ facts }) => facts);
+    }
   }
 
   async #passes(facts: DeliveryFacts): Promise<boolean> {
