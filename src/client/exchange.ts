@@ -12,7 +12,11 @@ export interface ProblemDetails {
 export class ExchangeRefused extends Error {
   override readonly name = 'ExchangeRefused';
 
-  constructor(readonly problem: ProblemDetails) {
+  constructor(
+    readonly problem: ProblemDetails,
+    /** When the exchange asks to come again; undefined where it does not. */
+    readonly retryAfterMs?: number,
+  ) {
     super(
       `${problem.status} ${problem.code}: ${problem.title}` +
         (problem.detail === undefined ? '' : ` (${problem.detail})`),
@@ -43,8 +47,14 @@ export interface Description {
 export class Exchange {
   #description: Promise<Description> | undefined;
 
-  /** @param url where the exchange is reached, e.g. `http://localhost:3000` */
-  constructor(readonly url: string) {}
+  /**
+   * @param url where the exchange is reached, e.g. `http://localhost:3000`
+   * @param pinnedIssuer its issuer URL, if that is known from elsewhere: then it is not asked for
+   */
+  constructor(
+    readonly url: string,
+    private readonly pinnedIssuer?: string,
+  ) {}
 
   /** What the exchange says of itself; asked once. `issuer` is what goes into `via` and `aud`. */
   describe(): Promise<Description> {
@@ -58,7 +68,7 @@ export class Exchange {
   }
 
   async issuer(): Promise<string> {
-    return (await this.describe()).issuer;
+    return this.pinnedIssuer ?? (await this.describe()).issuer;
   }
 
   /**
@@ -73,7 +83,7 @@ export class Exchange {
     });
     const text = await response.text();
     const answer: unknown = text === '' ? undefined : parse(text);
-    if (response.status >= 400) throw new ExchangeRefused(problemOf(response.status, answer));
+    if (response.status >= 400) throw refusalOf(response, answer);
     // The caller names the shape that DESIGN.md gives for this route.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by tests, not here
     return answer as Answer;
@@ -99,6 +109,17 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function refusalOf({ status, headers }: Response, answer: unknown): ExchangeRefused {
+  return new ExchangeRefused(problemOf(status, answer), waitAsked(headers.get('retry-after')));
+}
+
+/** RFC 9110 section 10.2.3: seconds or a date. */
+function waitAsked(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(ms, 0);
 }
 
 /** Problem details, or OAuth's and RFC 8936's own error bodies in the same form. */

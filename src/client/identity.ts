@@ -1,9 +1,12 @@
 import {
   type AdmittedKey,
+  type ContentEnc,
   generateKey,
+  OpeningKey,
   publicHalfOf,
   type PublicJwk,
   randomToken,
+  seal,
   type SealAlg,
   type SignAlg,
   SigningKey,
@@ -39,6 +42,17 @@ export interface EnvelopeDraft {
   readonly orderingKey?: string;
 }
 
+/** How a content is sealed; the defaults are good. */
+export interface SealingChoice {
+  /** A256GCM unless told otherwise. */
+  readonly enc?: ContentEnc;
+  /**
+   * The `sig` key that signs the message inside, unless it is the one that signs the envelope: e.g. one of
+   * ML-DSA for evidence that has to last.
+   */
+  readonly messageKid?: string;
+}
+
 /** The body of `POST /v1/partners`. */
 export interface Registration {
   readonly id: string;
@@ -61,7 +75,7 @@ export class Identity {
   private constructor(
     readonly id: PartnerId,
     private readonly signers: readonly SigningKey[],
-    private readonly encryptionKeys: readonly AdmittedKey[],
+    private readonly openingKeys: readonly OpeningKey[],
   ) {}
 
   /** Makes an identity of private JWKs; the first `sig` key signs. Throws Refused (`key_rejected`). */
@@ -69,8 +83,10 @@ export class Identity {
     const signers = await Promise.all(
       privateJwks.filter((jwk) => jwk['use'] === 'sig').map((jwk) => SigningKey.import({ ...jwk })),
     );
-    const encryptionKeys = await Promise.all(privateJwks.filter(isEncryption).map(publicHalfOf));
-    return new Identity(partnerId(id, 'id'), signers, encryptionKeys);
+    const openingKeys = await Promise.all(
+      privateJwks.filter(isEncryption).map((jwk) => OpeningKey.import({ ...jwk })),
+    );
+    return new Identity(partnerId(id, 'id'), signers, openingKeys);
   }
 
   /** A new key pair; keep `privateJwk` as you keep a password. */
@@ -92,7 +108,7 @@ export class Identity {
     return {
       keys: [
         ...this.signers.map((key) => key.publicJwk),
-        ...this.encryptionKeys.map((key) => key.jwk),
+        ...this.openingKeys.map((key) => key.publicJwk),
       ],
     };
   }
@@ -100,6 +116,11 @@ export class Identity {
   /** Thumbprint of the key that signs. */
   get jkt(): Thumbprint {
     return this.#signer.jkt;
+  }
+
+  /** The own key that opens what is sealed to this `kid`; undefined when there is none. */
+  openingKey(kid: string): OpeningKey | undefined {
+    return this.openingKeys.find((key) => key.kid === kid);
   }
 
   /** Everything that registration asks for: a proof by each `sig` key, a statement for each `enc` key. */
@@ -117,9 +138,7 @@ export class Identity {
         this.signers.map((key) => this.#aboutKey(TYP.keyProof, key, key, issuer)),
       ),
       statements: await Promise.all(
-        this.encryptionKeys.map((key) =>
-          this.#aboutKey(TYP.keyStatement, this.#signer, key, issuer),
-        ),
+        this.openingKeys.map((key) => this.#aboutKey(TYP.keyStatement, this.#signer, key, issuer)),
       ),
       ...(profile.invite === undefined ? {} : { invite: profile.invite }),
     };
@@ -158,24 +177,58 @@ export class Identity {
 
   /** One envelope for one recipient: a compact JWT, ready for `POST /v1/envelopes`. */
   envelope(draft: EnvelopeDraft): Promise<string> {
-    const { to, type, data, via, jti, txn, replyTo, orderingKey } = draft;
-    return this.#signer.sign(TYP.envelope, {
-      iss: this.id,
-      aud: to,
-      via,
-      jti: jti ?? randomToken(16),
-      ...lifetime(draft.lifetimeSeconds ?? DAY_SECONDS),
-      type,
-      data,
-      ...(txn === undefined ? {} : { txn }),
-      ...(replyTo === undefined ? {} : { reply_to: replyTo }),
-      ...(orderingKey === undefined ? {} : { ordering_key: orderingKey }),
+    return this.#signer.sign(TYP.envelope, { ...this.#routing(draft), data: draft.data });
+  }
+
+  /**
+   * The same, with the content signed once more on its own and sealed to a key of the recipient. That it
+   * is the recipient's is for the caller to know: `Directory.sealingKey` does.
+   */
+  async sealedEnvelope(
+    draft: EnvelopeDraft,
+    to: AdmittedKey,
+    { enc, messageKid }: SealingChoice = {},
+  ): Promise<string> {
+    const routing = this.#routing(draft);
+    const { iss, aud, via, jti, iat, exp, type } = routing;
+    const bound = { iss, aud, via, jti, iat, exp, type };
+    const message = await this.#signerOf(messageKid).sign(TYP.message, {
+      ...bound,
+      data: draft.data,
     });
+    const sealed = await seal(message, {
+      to,
+      replicated: { iss, aud, jti },
+      ...(enc === undefined ? {} : { enc }),
+    });
+    return this.#signer.sign(TYP.envelope, { ...routing, sealed });
   }
 
   /** Signs any claims as any kind: for tools and tests; what the exchange takes is in DESIGN.md. */
   sign(typ: string, claims: object | string): Promise<string> {
     return this.#signer.sign(typ, claims);
+  }
+
+  #routing(draft: EnvelopeDraft) {
+    const { to, type, via, jti, txn, replyTo, orderingKey } = draft;
+    return {
+      iss: this.id,
+      aud: partnerId(to, 'to'),
+      via,
+      jti: jti ?? randomToken(16),
+      ...lifetime(draft.lifetimeSeconds ?? DAY_SECONDS),
+      type,
+      ...(txn === undefined ? {} : { txn }),
+      ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+      ...(orderingKey === undefined ? {} : { ordering_key: orderingKey }),
+    };
+  }
+
+  #signerOf(kid: string | undefined): SigningKey {
+    if (kid === undefined) return this.#signer;
+    const found = this.signers.find((key) => key.kid === kid);
+    if (found === undefined) throw new Error(`${this.id} has no key ${kid} that signs`);
+    return found;
   }
 
   get #signer(): SigningKey {

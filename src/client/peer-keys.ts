@@ -57,6 +57,16 @@ export class PeerKeys {
     return this.#ask(id).jwks;
   }
 
+  /** The keys that the exchange itself signs with. */
+  exchange(kid?: string): Promise<PublishedJwks> {
+    return this.of(EXCHANGE_ID, kid);
+  }
+
+  /** The keys of `id` as they are now. */
+  refresh(id: string): Promise<PublishedJwks> {
+    return this.#ask(id).jwks;
+  }
+
   #kept(id: string): Known | undefined {
     const known = this.#known.get(id);
     return known !== undefined && Date.now() - known.askedAt < KEEP_MS ? known : undefined;

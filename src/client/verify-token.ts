@@ -96,7 +96,7 @@ async function verifyWith(token: string, typ: string, jwks: PublishedJwks): Prom
 const KEY_MEMBERS = 'kty kid use alg crv x y n e pub'.split(' ');
 
 /** The key itself, without what a directory says about it (`statement`, `nbf` …). */
-function keyMembers(published: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function keyMembers(published: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(published).filter(([member]) => KEY_MEMBERS.includes(member)),
   );

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, asyncProperty, json } from 'fast-check';
 import { CompactEncrypt, importJWK } from 'jose';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -49,8 +49,8 @@ describe.each(MATRIX)('sealed with %s on %s and %s', (alg, crv, enc) => {
   });
 
   it('opens to what was sealed, whatever JSON that is', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.json(), async (message) => {
+    await assert(
+      asyncProperty(json(), async (message) => {
         const sealed = await seal(message, { to: key.admitted, enc, replicated });
 
         expect(await attempt(key, sealed)).toBe(message);

@@ -62,9 +62,14 @@ export const CLIENT_REASONS = {
     err: 'invalid_issuer',
     says: 'The partner shows no key that is pinned, was seen before, or is stated by one that is',
   },
+  not_sealed: { err: 'access_denied', says: 'This recipient takes this only sealed' },
   content_invalid: {
     err: 'invalid_request',
     says: 'The content is not what its type promises',
+  },
+  receipt_invalid: {
+    err: 'invalid_request',
+    says: 'The receipt does not speak of what it was given for',
   },
 } as const satisfies Record<string, ClientReason>;
 

@@ -1,3 +1,4 @@
+export * from './open-message.js';
 export * from './proofs.js';
 export * from './read-claims.js';
 export * from './recipient-receipt.js';
