@@ -10,6 +10,7 @@ import {
 import { type PartnerKey, type Relation, Trust } from '../verify/index.js';
 import { ExchangeRefused } from './exchange.js';
 import { PeerKeys } from './peer-keys.js';
+import { type Patience, patiently } from './patience.js';
 import { MemoryPins, type PinStore } from './pins.js';
 import type { Session } from './session.js';
 import { type TrustedKey, trustedKeys } from './trusted-keys.js';
@@ -26,6 +27,9 @@ export interface DirectoryOptions {
   /** Default true: who was never seen is believed once. With false, only pinned keys and what they state. */
   readonly trustOnFirstUse?: boolean;
 }
+
+/** Shorter than an endpoint has to answer: who waits longer comes again. */
+const PATIENCE: Patience = { tries: 5, firstWaitMs: 100, longestWaitMs: 2_000 };
 
 /**
  * The partners that one partner deals with, and which keys are theirs: fetched from the exchange, kept, and
@@ -45,6 +49,11 @@ export class Directory extends Trust {
     this.peers = new PeerKeys(session);
     this.#pins = pins;
     this.#trustOnFirstUse = trustOnFirstUse;
+  }
+
+  /** The exchange's issuer URL. */
+  issuer(): Promise<string> {
+    return patiently(PATIENCE, () => this.session.exchange.issuer());
   }
 
   /** A key of `owner`; Rejected (`peer_unknown`) when the exchange lists it and nobody vouches for it. */
@@ -85,9 +94,10 @@ export class Directory extends Trust {
    */
   async verifyReceipt(receipt: string, envelope?: string): Promise<ReceiptClaims> {
     const { iss, kid } = tokenParts(receipt, TYP.receipt);
-    const { exchange } = this.session;
-    const issuer = isPartnerId(iss) ? iss : await exchange.issuer();
-    const jwks = isPartnerId(iss) ? await this.#vouched(iss, kid) : await this.peers.exchange(kid);
+    const jwks = isPartnerId(iss)
+      ? await this.#vouched(iss, kid)
+      : await patiently(PATIENCE, () => this.peers.exchange(kid));
+    const issuer = isPartnerId(iss) ? iss : await this.issuer();
     return verifyReceipt(receipt, jwks, {
       issuer,
       ...(envelope === undefined ? {} : { envelope }),
@@ -111,7 +121,7 @@ export class Directory extends Trust {
   async #trust(owner: PartnerId, jwks: PublishedJwks): Promise<ReadonlyMap<string, TrustedKey>> {
     const known = this.#trusted.get(jwks);
     if (known !== undefined) return known;
-    const issuer = await this.session.exchange.issuer();
+    const issuer = await this.issuer();
     const rules = { pins: this.#pins, trustOnFirstUse: this.#trustOnFirstUse, issuer };
     const made = trustedKeys(owner, jwks, rules);
     this.#trusted.set(jwks, made);
@@ -120,7 +130,7 @@ export class Directory extends Trust {
 
   async #listed(ask: () => Promise<PublishedJwks>): Promise<PublishedJwks> {
     try {
-      return await ask();
+      return await patiently(PATIENCE, ask);
     } catch (error) {
       // No such partner, or none that this one deals with: the exchange does not say which.
       if (error instanceof ExchangeRefused && error.problem.status === 404)

@@ -48,7 +48,7 @@ export class Reader {
   async #world(): Promise<World> {
     return {
       now: new Date(),
-      issuer: await this.directory.session.exchange.issuer(),
+      issuer: await this.directory.issuer(),
       trust: this.directory,
       // Its key may have been retired since the exchange took it.
       step: 'delivery',

@@ -111,10 +111,10 @@ export class Sender<Known extends Schemas = Schemas> {
 
   async #sign(draft: SendDraft, refresh = false): Promise<string> {
     await checkContent(this.#schemas, draft.type, draft.data);
-    const { identity, exchange } = this.session;
-    const whole = { ...draft, via: await exchange.issuer() };
+    const { identity } = this.session;
+    const whole = { ...draft, via: await this.directory.issuer() };
     if (draft.sealed === false) return identity.envelope(whole);
-    const key = await patiently(this.#patience, () => this.directory.sealingKey(draft.to, refresh));
+    const key = await this.directory.sealingKey(draft.to, refresh);
     return identity.sealedEnvelope(whole, key, draft);
   }
 
@@ -130,9 +130,7 @@ export class Sender<Known extends Schemas = Schemas> {
 
   // What cannot be proved later is not taken for an acceptance now.
   async #checked(accepted: Accepted, envelope: string): Promise<Sent> {
-    const { state } = await patiently(this.#patience, () =>
-      this.directory.verifyReceipt(accepted.receipt, envelope),
-    );
+    const { state } = await this.directory.verifyReceipt(accepted.receipt, envelope);
     if (state !== 'accepted') throw new Rejected('receipt_invalid', 'state');
     return { ...accepted, envelope };
   }

@@ -81,15 +81,17 @@ async function wrapped(
   message: string,
   claims: Record<string, unknown> = {},
 ): Promise<string> {
+  const { jti: inside } = claimsOf(message);
+  const jti = claims['jti'] ?? inside;
   const own = {
     ...claimsOf(await sealed(signer, to)),
-    jti: claimsOf(message)['jti'] ?? 'stolen',
     ...claims,
+    jti: typeof jti === 'string' ? jti : 'stolen',
   };
   const replicated = {
     iss: partnerId(signer.id, 'iss'),
     aud: partnerId(to.id, 'aud'),
-    jti: String(own.jti),
+    jti: own.jti,
   };
   return signer.identity.sign(TYP.envelope, {
     ...own,

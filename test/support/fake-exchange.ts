@@ -71,6 +71,11 @@ export class FakeExchange {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** As a restart looks from outside. */
+  dropConnections(): void {
+    this.server.closeAllConnections();
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -153,7 +158,7 @@ export class FakeExchange {
       case 'POST /v1/envelopes':
         return this.#take(body, request.headers['content-type']);
       case 'POST /v1/inbox/poll':
-        return this.#poll(body);
+        return this.#poll(body, request);
       case 'POST /v1/receipts':
         this.receipts.push(...(JSON.parse(body) as { receipts: string[] }).receipts);
         return ok({ results: [] });
@@ -189,7 +194,7 @@ export class FakeExchange {
     return { status: 202, json: { id: `id-${String(jti)}`, iss, jti, state: 'accepted', receipt } };
   }
 
-  async #poll(body: string): Promise<FakeAnswer> {
+  async #poll(body: string, request: IncomingMessage): Promise<FakeAnswer> {
     const {
       ack = [],
       setErrs = {},
@@ -205,7 +210,9 @@ export class FakeExchange {
     if (Object.keys(setErrs).length > 0) this.declined.push(setErrs);
     if (this.inbox.length === 0 && returnImmediately !== true)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    const found = this.inbox.splice(0, maxEvents ?? 100);
+    // What nobody would get stays.
+    const most = request.socket.destroyed ? 0 : maxEvents;
+    const found = this.inbox.splice(0, most ?? 100);
     const sets = found.map((envelope) => [`d${++this.#deliveries}`, envelope] as const);
     return ok({ sets: Object.fromEntries(sets) });
   }
