@@ -72,7 +72,7 @@ export class AcceptancesStore {
  * the same identities from waiting for each other.
  */
 function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<AppendedRow>> {
-  return sql<AppendedRow>`
+  return sql<AppendedRow>`/* prepared: append-envelopes */
     with input as (
       ${inputOf(items)}
     ), trusted as (

@@ -151,7 +151,7 @@ export class DeliveriesStore {
 function beginStatement(
   items: readonly Beginning[],
 ): ReturnType<typeof sql<FactsRow & { begun: boolean }>> {
-  return sql<FactsRow & { begun: boolean }>`
+  return sql<FactsRow & { begun: boolean }>`/* prepared: begin-attempts */
     with input as (
       select * from unnest(${column(items, 'uuid', (b) => b.deliveryId)},
         ${column(items, 'integer', (b) => b.attempt)},

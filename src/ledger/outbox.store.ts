@@ -75,7 +75,7 @@ export class OutboxStore {
 
   /** When the next delivery becomes due, if any waits for a time. */
   async nextDue(after: Date): Promise<Date | undefined> {
-    const { rows } = await sql<{ at: Date | null }>`
+    const { rows } = await sql<{ at: Date | null }>`/* prepared: next-due */
       select min(next_attempt_at) as at from delivery
       where state = 'waiting' and next_attempt_at > ${after}`.execute(this.db);
     return rows[0]?.at ?? undefined;
@@ -88,7 +88,7 @@ function admitStatement({
   perEndpoint,
   most,
 }: Admission): ReturnType<typeof sql<AttemptJob>> {
-  return sql<AttemptJob>`
+  return sql<AttemptJob>`/* prepared: admit-attempts */
     with recursive busy as (
       -- a loose index scan: cost follows the endpoints that wait, not the deliveries
       (select endpoint_id from delivery where state = 'waiting' order by endpoint_id limit 1)

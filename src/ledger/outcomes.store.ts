@@ -53,7 +53,7 @@ function recordAll(
   moves: readonly Move[],
   issuer: string,
 ): ReturnType<typeof sql<{ made: boolean }>> {
-  return sql<{ made: boolean }>`
+  return sql<{ made: boolean }>`/* prepared: record-outcomes */
     with input as (
       select * from unnest(${column(moves, 'uuid', (m) => m.deliveryId)},
         ${column(moves, 'text', (m) => m.from.join(','))},

@@ -8,6 +8,7 @@ import type { Settings } from '../config/index.js';
 import type { Log } from '../log/index.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 import { ensurePartitions, migrate, openMigrations } from './migrate.js';
+import { prepareMarked } from './prepared.js';
 import type { Tables } from './tables.js';
 import { Wakeups } from './wakeups.js';
 
@@ -71,7 +72,10 @@ export function connect(url: string, max: number, log: Log): Kysely<Tables> {
   // Without a listener an idle connection that breaks would end the process.
   pool.on('error', (error) => log.broken('database.connection_lost', error));
   // Nor may one that breaks between two statements of a transaction: the next statement fails and says so.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    prepareMarked(client);
+  });
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
