@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MAY_FOLLOW, REASONS } from '../src/envelope/index.js';
+import { CLIENT_REASONS, MAY_FOLLOW, REASONS } from '../src/envelope/index.js';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
 const pages = [
@@ -40,6 +40,21 @@ describe('docs/errors.md', () => {
 
   it('explains nothing else', () => {
     expect(headings.filter((heading) => !(heading in REASONS))).toEqual([]);
+  });
+});
+
+describe('docs/client.md', () => {
+  const page = read('docs/client.md');
+
+  it('explains every reason that only a client gives, and no other', () => {
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| `(\w+)` +\|/gm)];
+    const explained = rows.map(([, code, err]) => `${code} ${err}`);
+
+    expect(explained.toSorted()).toEqual(
+      Object.entries(CLIENT_REASONS)
+        .map(([code, { err }]) => `${code} ${err}`)
+        .toSorted(),
+    );
   });
 });
 
