@@ -163,7 +163,8 @@ const WHAT = [
     constraint due check ((state = 'waiting') = (next_attempt_at is not null)),
     constraint bounded check ((state in ('queued', 'delivering', 'leased')) = (until is not null))
   ) with (fillfactor = 80)`,
-  `create index delivery_waiting on delivery (endpoint_id, next_attempt_at) where state = 'waiting'`,
+  `create index delivery_waiting on delivery (endpoint_id, next_attempt_at, seq)
+    where state = 'waiting'`,
   `create index delivery_due on delivery (next_attempt_at) where state = 'waiting'`,
   `create index delivery_busy on delivery (endpoint_id) where state in ('queued', 'delivering')`,
   `create index delivery_overdue on delivery (until) where until is not null`,
