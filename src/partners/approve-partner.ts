@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { type PartnerId, Refused } from '../envelope/index.js';
-import { Clock, Database, Log, type Db } from '../platform/index.js';
+import { type Caller, Clock, Database, Log, type Db } from '../platform/index.js';
+import { type Change, record } from './audit.store.js';
+import { keyNames, partnerFacts } from './audited.js';
 import { insertKeys } from './key.store.js';
 import { changePartner, insertPartner, lockPartner, type Partner } from './partner.store.js';
 import { deleteRegistrationsOf, pendingOf, type Registration } from './registration.store.js';
@@ -25,16 +27,16 @@ export class ApprovePartner {
    * Makes the partner and its keys, or neither, and forgets what else waits for the id. Approving a
    * partner again changes nothing but `rs256`.
    */
-  async run(id: PartnerId, approval: Approval): Promise<Partner> {
-    const now = this.clock.now();
+  async run(by: Caller, id: PartnerId, approval: Approval): Promise<Partner> {
+    const scene = { by, at: this.clock.now(), partner: id, target: id };
     const partner = await orTaken(
       () =>
         this.database.db.transaction().execute(async (tx) => {
           const existing = await lockPartner(tx, id);
           const approved =
             existing === undefined
-              ? await approve(tx, id, approval, now)
-              : await again(tx, existing, approval, now);
+              ? await approve(tx, scene, approval)
+              : await again(tx, scene, existing, approval);
           await tell(tx, 'keys', id);
           return approved;
         }),
@@ -45,17 +47,22 @@ export class ApprovePartner {
   }
 }
 
+/** Who decides over whom, and when. */
+type Scene = Pick<Change, 'by' | 'at' | 'partner' | 'target'>;
+
 async function approve(
   tx: Db,
-  id: PartnerId,
+  scene: Scene,
   { registrationId, rs256 = false }: Approval,
-  now: Date,
 ): Promise<Partner> {
+  const { partner: id, at: now } = scene;
   const waiting = await pendingOf(tx, [id], now);
-  const { name, contact, keys } = theOne(waiting, registrationId);
+  const { id: approvedId, name, contact, keys } = theOne(waiting, registrationId);
   const partner = await insertPartner(tx, { id, name, contact, rs256Allowed: rs256 }, now);
-  await insertKeys(tx, id, keys, now);
+  await insertKeys(tx, { partnerId: id, keys }, now);
   await deleteRegistrationsOf(tx, id);
+  const to = { ...partnerFacts(partner), registrationId: approvedId, keys: keys.map(keyNames) };
+  await record(tx, { ...scene, action: 'partner.approved', to });
   return partner;
 }
 
@@ -69,13 +76,16 @@ function theOne(waiting: readonly Registration[], registrationId?: string): Regi
 }
 
 // A registration that is named was not the one that was approved: its keys would not be the partner's.
-function again(
+async function again(
   tx: Db,
+  scene: Scene,
   existing: Partner,
   { registrationId, rs256 = existing.rs256_allowed }: Approval,
-  now: Date,
 ): Promise<Partner> {
   if (registrationId !== undefined) throw new Refused('id_taken');
-  if (rs256 === existing.rs256_allowed) return Promise.resolve(existing);
-  return changePartner(tx, existing.id, { rs256_allowed: rs256 }, now);
+  if (rs256 === existing.rs256_allowed) return existing;
+  const partner = await changePartner(tx, existing.id, { rs256_allowed: rs256 }, scene.at);
+  const from = partnerFacts(existing);
+  await record(tx, { ...scene, action: 'partner.changed', from, to: partnerFacts(partner) });
+  return partner;
 }

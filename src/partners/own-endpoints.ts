@@ -13,6 +13,8 @@ import {
   type Db,
   uuidV7,
 } from '../platform/index.js';
+import { record } from './audit.store.js';
+import { type AuditAction, endpointFacts } from './audited.js';
 import {
   changeEndpoint,
   countEndpoints,
@@ -60,7 +62,8 @@ export class OwnEndpoints {
     return endpointView(endpoint);
   }
 
-  async create({ id }: Caller, body: EndpointBody): Promise<EndpointView> {
+  async create(by: Caller, body: EndpointBody): Promise<EndpointView> {
+    const { id } = by;
     const now = this.clock.now();
     const endpoint: Endpoint = {
       id: uuidV7(now),
@@ -77,43 +80,49 @@ export class OwnEndpoints {
       if ((await countEndpoints(tx, id)) >= MAX_ENDPOINTS)
         throw new Refused('conflict', `at most ${MAX_ENDPOINTS} endpoints`);
       await insertEndpoint(tx, endpoint);
+      const change = { by, at: now, partner: id, target: endpoint.id, to: endpointFacts(endpoint) };
+      await record(tx, { ...change, action: 'endpoint.created' });
       await tellAll(tx, id);
     });
     this.#note('endpoint.created', endpoint);
     return endpointView(endpoint);
   }
 
-  async patch({ id }: Caller, wanted: string, patch: EndpointPatch): Promise<EndpointView> {
+  async patch(by: Caller, wanted: string, patch: EndpointPatch): Promise<EndpointView> {
     const url = patch.url === undefined ? undefined : await this.egress.admitUrl(patch.url);
     const decide: Decide = (endpoint, now) => ({
       ...(patch.types === undefined ? {} : { types: patch.types }),
       ...(patch.senders === undefined ? {} : { senders: patch.senders }),
       ...(url === undefined || url === endpoint.url ? {} : toVerify(url, now)),
     });
-    return this.#change(id, wanted, 'endpoint.changed', decide, changeTrust);
+    return this.#change(by, wanted, 'endpoint.changed', decide, changeTrust);
   }
 
   /** With the right challenge the endpoint is active; without one another verification is sent. */
-  verify({ id }: Caller, wanted: string, challenge?: string): Promise<EndpointView> {
-    return this.#change(id, wanted, 'endpoint.verified', (endpoint, now) =>
+  verify(by: Caller, wanted: string, challenge?: string): Promise<EndpointView> {
+    return this.#change(by, wanted, 'endpoint.verified', (endpoint, now) =>
       challenge === undefined ? sendAgain(endpoint, now) : proveOwned(endpoint, challenge),
     );
   }
 
   /** Only an endpoint that was active is ever disabled, so it was verified and its URL is the same. */
-  enable({ id }: Caller, wanted: string): Promise<EndpointView> {
-    return this.#change(id, wanted, 'endpoint.enabled', (endpoint) => {
+  enable(by: Caller, wanted: string): Promise<EndpointView> {
+    return this.#change(by, wanted, 'endpoint.enabled', (endpoint) => {
       if (endpoint.status === 'unverified') throw new Refused('conflict', 'verify it first');
       return endpoint.status === 'active' ? undefined : ACTIVE;
     });
   }
 
   /** What waits for it goes to the inbox. */
-  async delete({ id }: Caller, wanted: string): Promise<void> {
+  async delete(by: Caller, wanted: string): Promise<void> {
+    const { id } = by;
     const endpointId = uuidInPath(wanted);
     await changeTrust(this.database.db, async (tx) => {
-      if ((await lockEndpoint(tx, id, endpointId)) === undefined) throw new Refused('not_found');
+      const was = await lockEndpoint(tx, id, endpointId);
+      if (was === undefined) throw new Refused('not_found');
       await deleteEndpoint(tx, endpointId);
+      const change = { by, at: this.clock.now(), partner: id, target: endpointId };
+      await record(tx, { ...change, action: 'endpoint.deleted', from: endpointFacts(was) });
       await tell(tx, 'keys', id);
       await tell(tx, 'inbox', id);
     });
@@ -122,24 +131,28 @@ export class OwnEndpoints {
 
   /** Changes what `decide` says, if anything, of an endpoint that nobody else changes meanwhile. */
   async #change(
-    owner: PartnerId,
+    by: Caller,
     wanted: string,
-    event: string,
+    action: AuditAction,
     decide: Decide,
     run: typeof changeTrust = openTrust,
   ): Promise<EndpointView> {
     const id = uuidInPath(wanted);
     const endpoint = await run(this.database.db, async (tx) => {
-      const existing = await lockEndpoint(tx, owner, id);
+      const existing = await lockEndpoint(tx, by.id, id);
       if (existing === undefined) throw new Refused('not_found');
       const now = this.clock.now();
       const change = decide(existing, now);
       if (change === undefined || Object.keys(change).length === 0) return existing;
       const changed = await changeEndpoint(tx, id, change, now);
-      await tellAll(tx, owner);
+      const [from, to] = [endpointFacts(existing), endpointFacts(changed)];
+      // Another verification that is sent changes nothing of what the endpoint is.
+      if (JSON.stringify(from) !== JSON.stringify(to))
+        await record(tx, { by, at: now, action, partner: by.id, target: id, from, to });
+      await tellAll(tx, by.id);
       return changed;
     });
-    this.#note(event, endpoint);
+    this.#note(action, endpoint);
     return endpointView(endpoint);
   }
 

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { isPartnerId, isReservedId, type PartnerId, Refused } from '../envelope/index.js';
 import { type Caller, changeTrust, Clock, Database, Log } from '../platform/index.js';
+import { record } from './audit.store.js';
+import { grantFacts } from './audited.js';
 import {
   countGrants,
   deleteGrant,
@@ -41,13 +43,25 @@ export class OwnGrants {
   }
 
   /** What the grant no longer says is withdrawn: when this resolves, nothing of it is accepted or begins. */
-  async put({ id }: Caller, wanted: string, { types, sealedOnly }: GrantBody): Promise<GrantView> {
+  async put(by: Caller, wanted: string, { types, sealedOnly }: GrantBody): Promise<GrantView> {
+    const { id } = by;
     const asked = { recipient: id, sender: grantable(wanted), types, sealedOnly };
     const existing = await findGrant(this.database.db, id, asked.sender);
     if (existing === undefined) await this.#refuseTooMany(id);
     else if (saysTheSame(existing, asked)) return grantView(existing);
     const grant = await changeTrust(this.database.db, async (tx) => {
-      const written = await upsertGrant(tx, asked, this.clock.now());
+      const was = await findGrant(tx, id, asked.sender);
+      const at = this.clock.now();
+      const written = await upsertGrant(tx, asked, at);
+      await record(tx, {
+        by,
+        at,
+        action: 'grant.put',
+        partner: id,
+        target: asked.sender,
+        ...(was === undefined ? {} : { from: grantFacts(was) }),
+        to: grantFacts(written),
+      });
       await tell(tx, 'keys', id);
       await tell(tx, 'outbox');
       return written;
@@ -56,10 +70,15 @@ export class OwnGrants {
     return grantView(grant);
   }
 
-  async withdraw({ id }: Caller, sender: string): Promise<void> {
+  async withdraw(by: Caller, sender: string): Promise<void> {
+    const { id } = by;
     if (!isPartnerId(sender)) throw new Refused('not_found');
     await changeTrust(this.database.db, async (tx) => {
-      if (!(await deleteGrant(tx, id, sender))) throw new Refused('not_found');
+      const was = await findGrant(tx, id, sender);
+      if (was === undefined) throw new Refused('not_found');
+      await deleteGrant(tx, id, sender);
+      const change = { by, at: this.clock.now(), partner: id, target: sender };
+      await record(tx, { ...change, action: 'grant.withdrawn', from: grantFacts(was) });
       await tell(tx, 'keys', id);
     });
     this.log.step('grant.withdrawn', { recipient: id, sender });

@@ -11,6 +11,8 @@ import {
   type Db,
   underTrust,
 } from '../platform/index.js';
+import { record } from './audit.store.js';
+import { keyFacts } from './audited.js';
 import {
   findKey,
   insertKeys,
@@ -21,6 +23,7 @@ import {
   type Revocation,
   revokeKeys,
   standingKeys,
+  type Validity,
 } from './key.store.js';
 import type { KeyBody, KeyView, RevokeBody } from './keys.dto.js';
 import { mapPage, type Page, type PageAsked, pageOf } from './page.js';
@@ -55,7 +58,9 @@ export class OwnKeys {
   }
 
   /** What is proved outside the transaction is looked at again inside it, where it cannot change. */
-  async add({ id }: Caller, body: KeyBody): Promise<KeyView> {
+  async add(by: Caller, body: KeyBody): Promise<KeyView> {
+    const { id } = by;
+    const validity = validityOf(body, this.clock.now());
     const proven = await this.#prove(id, body);
     const view = await orTaken(() =>
       underTrust(this.database.db, async (tx) => {
@@ -64,9 +69,14 @@ export class OwnKeys {
         await this.#refuseUnlessStated(tx, id, proven.statedBy);
         if (!(await this.used.useAll(proven.used, tx)))
           throw new Refused('proof_invalid', 'jti was used before');
-        await insertKeys(tx, id, [storedKey(proven.key, body.statement)], this.clock.now());
+        const keys = [storedKey(proven.key, body.statement)];
+        const at = this.clock.now();
+        await insertKeys(tx, { partnerId: id, keys, validity }, at);
+        const key = await theKey(tx, id, proven.key.kid);
+        const change = { by, at, partner: id, target: key.kid, to: keyFacts(key) };
+        await record(tx, { ...change, action: 'key.added' });
         await tell(tx, 'keys', id);
-        return keyView(await theKey(tx, id, proven.key.kid));
+        return keyView(key);
       }),
     );
     this.log.step('key.added', { partnerId: id, kid: view.kid, jkt: view.jkt, use: view.use });
@@ -74,20 +84,23 @@ export class OwnKeys {
   }
 
   /** It signs, or is sealed to, no more; what it signed before still holds. */
-  async retire({ id }: Caller, wanted: string): Promise<KeyView> {
+  async retire(by: Caller, wanted: string): Promise<KeyView> {
     const kid = kidInPath(wanted);
-    return this.#change(id, kid, 'key.retired', async (tx, key) => {
+    return this.#change(by, kid, 'key.retired', async (tx, key) => {
       if (key.status !== 'active') return;
       await this.#refuseLast(tx, key);
-      await retireKey(tx, id, kid, this.clock.now());
+      await retireKey(tx, by.id, kid, this.clock.now());
     });
   }
 
-  /** When this resolves, nothing that the key signed is accepted or begins to be delivered. */
-  async revoke({ id }: Caller, wanted: string, body: RevokeBody): Promise<KeyView> {
+  /**
+   * When this resolves, nothing that the key signed is accepted, or begins to be delivered unless it was
+   * accepted before `since`. What waits and no longer holds is rejected by a worker soon after.
+   */
+  async revoke(by: Caller, wanted: string, body: RevokeBody): Promise<KeyView> {
     const kid = kidInPath(wanted);
     const revocation = this.#revocation(body);
-    return this.#change(id, kid, 'key.revoked', (tx) => revokeKeys(tx, id, revocation, kid));
+    return this.#change(by, kid, 'key.revoked', (tx) => revokeKeys(tx, by.id, revocation, kid));
   }
 
   async #prove(id: PartnerId, { jwk, proof, statement }: KeyBody): Promise<Proven> {
@@ -105,9 +118,12 @@ export class OwnKeys {
   }
 
   async #refuseUnlessStated(tx: Db, id: PartnerId, statedBy: KeyId): Promise<void> {
-    const usable = await this.#usable(tx, id);
-    if (usable.length >= MAX_ACTIVE_KEYS)
+    const now = this.clock.now();
+    const standing = await standingKeys(tx, id);
+    // Those that are not valid yet count too: they will be.
+    if (standing.filter((key) => mayBeUsed(key, now)).length >= MAX_ACTIVE_KEYS)
       throw new Refused('conflict', `at most ${MAX_ACTIVE_KEYS} active keys: retire one first`);
+    const usable = standing.filter((key) => isUsable(key, now));
     if (!usable.some((key) => key.use === 'sig' && key.kid === statedBy))
       throw new Refused('proof_invalid', 'statement: not by an active sig key of the partner');
   }
@@ -134,19 +150,41 @@ export class OwnKeys {
   }
 
   async #change(
-    id: PartnerId,
+    by: Caller,
     kid: KeyId,
-    event: string,
+    action: 'key.retired' | 'key.revoked',
     work: (tx: Db, key: PartnerKeyRow) => Promise<void>,
   ): Promise<KeyView> {
+    const { id } = by;
     const view = await changeTrust(this.database.db, async (tx) => {
-      await work(tx, await theKey(tx, id, kid));
+      const was = await theKey(tx, id, kid);
+      await work(tx, was);
+      const key = await theKey(tx, id, kid);
+      if (key.status !== was.status) {
+        const change = { by, at: this.clock.now(), partner: id, target: kid };
+        await record(tx, { ...change, action, from: keyFacts(was), to: keyFacts(key) });
+      }
       await tell(tx, 'keys', id);
-      return keyView(await theKey(tx, id, kid));
+      return keyView(key);
     });
-    this.log.step(event, { partnerId: id, kid, jkt: view.jkt, status: view.status });
+    this.log.step(action, { partnerId: id, kid, jkt: view.jkt, status: view.status });
     return view;
   }
+}
+
+function mayBeUsed(key: PartnerKeyRow, now: Date): boolean {
+  return key.status === 'active' && (key.not_after === null || key.not_after > now);
+}
+
+function validityOf({ notBefore, notAfter }: KeyBody, now: Date): Validity {
+  const from = notBefore === undefined ? undefined : new Date(notBefore);
+  const to = notAfter === undefined ? undefined : new Date(notAfter);
+  if (to !== undefined && (to <= now || to <= (from ?? now)))
+    throw new Refused('validation_failed', 'notAfter must be in the future and after notBefore');
+  return {
+    ...(from === undefined ? {} : { notBefore: from }),
+    ...(to === undefined ? {} : { notAfter: to }),
+  };
 }
 
 interface Proven {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { EgressModule } from '../egress/index.js';
 import { PlatformModule } from '../platform/index.js';
 import { ApprovePartner } from './approve-partner.js';
+import { AuditController } from './audit.controller.js';
 import { EndpointStatus } from './endpoint-status.store.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { GrantsController } from './grants.controller.js';
@@ -15,6 +16,8 @@ import { OwnKeys } from './own-keys.js';
 import { PartnersController } from './partners.controller.js';
 import { RegisterPartner } from './register-partner.js';
 import { RegistrationController } from './registration.controller.js';
+import { SeeAudit } from './see-audit.js';
+import { Revocations } from './revocations.store.js';
 import { SeePartners } from './see-partners.js';
 import { PartnerStanding } from './standing.store.js';
 import { TrustStore } from './trust.store.js';
@@ -30,6 +33,7 @@ import { UsedTokens } from './used-tokens.store.js';
     KeysController,
     GrantsController,
     EndpointsController,
+    AuditController,
   ],
   providers: [
     RegisterPartner,
@@ -37,6 +41,7 @@ import { UsedTokens } from './used-tokens.store.js';
     HoldPartner,
     InvitePartner,
     SeePartners,
+    SeeAudit,
     OwnKeys,
     OwnGrants,
     OwnEndpoints,
@@ -44,7 +49,8 @@ import { UsedTokens } from './used-tokens.store.js';
     UsedTokens,
     TrustStore,
     EndpointStatus,
+    Revocations,
   ],
-  exports: [PartnerStanding, UsedTokens, TrustStore, EndpointStatus],
+  exports: [Revocations, PartnerStanding, UsedTokens, TrustStore, EndpointStatus],
 })
 export class PartnersModule {}

@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { admitKeySet, sha256 } from '../crypto/index.js';
 import { isReservedId, type PartnerId, partnerId, Refused } from '../envelope/index.js';
 import { changeTrust, Clock, Database, Log, Settings, type Db, uuidV7 } from '../platform/index.js';
+import { type Author, type Facts, record } from './audit.store.js';
+import { keyFacts, keyNames, partnerFacts } from './audited.js';
 import { type InviteShown, inviteHolds, useInvite } from './invite.store.js';
-import { anyRegistered, insertKeys, revokeKeys } from './key.store.js';
+import { anyRegistered, insertKeys, revokeKeys, standingKeys } from './key.store.js';
 import {
   changePartner,
   findPartner,
@@ -108,6 +110,12 @@ export class RegisterPartner {
       await this.#refuseTooMany(tx, id, now);
       await this.#useUp(tx, asked);
       await insertRegistration(tx, registration);
+      await record(tx, {
+        ...authorOf(asked),
+        action: 'registration.created',
+        target: registration.id,
+        to: { keys: keys.map(keyNames), expiresAt: registration.expires_at },
+      });
       return {
         ...viewOf(asked),
         status: 'pending',
@@ -131,9 +139,18 @@ export class RegisterPartner {
       changeTrust(this.database.db, async (tx) => {
         if (!(await useInvite(tx, invite))) throw inviteRefused();
         await this.#useUp(tx, asked);
-        const partner = await enrolPartner(tx, asked);
-        await insertKeys(tx, id, keys, now);
+        const was = await lockPartner(tx, id);
+        const revoked = await standingKeys(tx, id);
+        const partner = await enrolPartner(tx, asked, was);
+        await insertKeys(tx, { partnerId: id, keys }, now);
         await deleteRegistrationsOf(tx, id);
+        await record(tx, {
+          ...authorOf(asked),
+          action: 'partner.enrolled',
+          target: id,
+          ...(was === undefined ? {} : { from: enrolment(was, revoked.map(keyFacts)) }),
+          to: enrolment(partner, keys.map(keyNames)),
+        });
         await tell(tx, 'keys', id);
         return { ...viewOf(asked), status: partner.status };
       }),
@@ -147,13 +164,25 @@ export class RegisterPartner {
 }
 
 /** A new partner; or the one that was, of whose keys none holds any more. */
-async function enrolPartner(tx: Db, asked: Asked): Promise<Partner> {
-  const { id, name, contact, now } = asked;
-  const existing = await lockPartner(tx, id);
+async function enrolPartner(
+  tx: Db,
+  { id, name, contact, now }: Asked,
+  existing: Partner | undefined,
+): Promise<Partner> {
   if (existing === undefined)
     return insertPartner(tx, { id, name, contact, rs256Allowed: false }, now);
   await revokeKeys(tx, id, { at: now, since: null, reason: 're-enrolled' });
   return changePartner(tx, id, { name, contact }, now);
+}
+
+/** Who registers has no token yet, but has shown to hold its keys. */
+function authorOf({ id, keys, now }: Asked): { by: Author; at: Date; partner: PartnerId } {
+  const jkt = keys.find((key) => key.use === 'sig')?.jkt;
+  return { by: { scope: 'none', id, ...(jkt === undefined ? {} : { jkt }) }, at: now, partner: id };
+}
+
+function enrolment(partner: Partner, keys: readonly Facts[]): Facts {
+  return { ...partnerFacts(partner), keys };
 }
 
 function viewOf({ id, name, keys, now }: Asked): Omit<RegistrationView, 'status'> {

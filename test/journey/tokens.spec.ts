@@ -445,6 +445,7 @@ describe('every route', () => {
     const ofOperator = Object.keys(scopes).filter((route) => scopes[route] === 'o');
     const ofBoth = Object.keys(scopes).filter((route) => scopes[route] === 'po');
     expect(ofOperator.toSorted()).toEqual([
+      'GET /v1/audit/verify',
       'POST /v1/invites',
       'POST /v1/partners/{id}/approve',
       'POST /v1/partners/{id}/reactivate',
@@ -457,6 +458,7 @@ describe('every route', () => {
 
 /** What partner and operator both may call. */
 const SHARED = [
+  'GET /v1/audit',
   'GET /v1/partners',
   'GET /v1/partners/{id}',
   'GET /v1/partners/{id}/jwks.json',

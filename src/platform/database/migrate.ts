@@ -2,10 +2,16 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { Broken } from '../../envelope/index.js';
 import * as spine from './migrations/0001-spine.js';
+import * as keyLifecycle from './migrations/0002-key-lifecycle.js';
+import * as audit from './migrations/0004-audit.js';
 import type { Tables } from './tables.js';
 
 /** In order; a released one MUST NOT be changed, only followed. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-spine': spine };
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-spine': spine,
+  '0002-key-lifecycle': keyLifecycle,
+  '0004-audit': audit,
+};
 
 function migratorOf(db: Kysely<Tables>): Migrator {
   return new Migrator({

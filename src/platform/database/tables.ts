@@ -16,6 +16,8 @@ export interface Tables {
   delivery: DeliveryTable;
   attempt: AttemptTable;
   receipt: ReceiptTable;
+  audit: AuditTable;
+  audit_head: { seq: string; hash: Uint8Array };
 }
 
 /** The ledger, or a transaction of it: what a step hands on to its stores. */
@@ -70,6 +72,12 @@ export interface PartnerKeyTable {
   revoked_at: Date | null;
   revoked_since: Date | null;
   revoked_reason: string | null;
+  /** Set while a revocation has still to reach what waits. */
+  stop_due_at: ColumnType<Date | null, Date | null | undefined>;
+  /** When all whom a revocation concerns were told. */
+  told_at: ColumnType<Date | null, Date | null | undefined>;
+  /** Of a key from its partner's URL: how long the set it was last seen in serves. */
+  good_until: ColumnType<Date | null, Date | null | undefined>;
 }
 
 export interface InviteTable {
@@ -128,6 +136,8 @@ export interface EnvelopeTable {
   sha256: Uint8Array;
   kid: KeyId;
   jkt: Thumbprint;
+  /** The recipient's key that the content is sealed to; null when it is open. */
+  sealed_to: KeyId | null;
   bytes: number;
   body: string;
   /** W3C trace id of the request that brought it. */
@@ -177,4 +187,16 @@ export interface ReceiptTable {
   recipient: PartnerId;
   created_at: Date;
   token: string;
+}
+
+/** What is not `seq`, `entry` and `hash` is made of `entry` by the database. */
+export interface AuditTable {
+  seq: string;
+  entry: string;
+  hash: Uint8Array;
+  at: ColumnType<string, never, never>;
+  actor: ColumnType<string, never, never>;
+  action: ColumnType<string, never, never>;
+  partner: ColumnType<string, never, never>;
+  target: ColumnType<string, never, never>;
 }
