@@ -9,7 +9,6 @@ export class Child {
   constructor(program: string) {
     this.#process = fork(fileURLToPath(new URL(program, import.meta.url)), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  
     });
   }
 

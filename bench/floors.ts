@@ -38,10 +38,10 @@ export async function cryptoFloor(alg: SignAlg): Promise<CryptoFloor> {
   return { alg, signUs, verifyUs };
 }
 
-async function cpuOf(times: number, work: () => Promise<unknown>): Promise<number> {
-  for (let i = 0; i < 50; i++) await work();
+async function cpuOf(times: number, once: () => Promise<unknown>): Promise<number> {
+  for (let i = 0; i < 50; i++) await once();
   const before = process.cpuUsage();
-  for (let i = 0; i < times; i++) await work();
+  for (let i = 0; i < times; i++) await once();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / times;
 }
@@ -108,10 +108,7 @@ async function work(engine: EngineName, connection: object, jobs: number): Promi
   }));
   for (let i = 0; i < jobs; i += 100) await queue.addBulk(all.slice(i, i + 100));
   let done = 0;
-  let finish: () => void = () => undefined;
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   const worker = new Worker(
     'floor',
     async () => {

@@ -19,7 +19,8 @@ const { values } = parseArgs({
 const count = values.smoke ? 200 : Number(values.envelopes);
 const bytes = Number(values.bytes);
 const installed = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
-const engines = (values.engine ?? (installed('redis-server') ? ['postgres', 'redis'] : ['postgres'])) as EngineName[];
+const engines = (values.engine ??
+  (installed('redis-server') ? ['postgres', 'redis'] : ['postgres'])) as EngineName[];
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -45,7 +46,11 @@ for (const engine of engines) {
         { name: 'webhook, 100 a second', concurrency: 32, perSecond: 100 },
       ];
       for (const pace of paces) {
-        const envelopes = await bench.sign(pace.perSecond ? Math.min(count, 500) : count, 'push', bytes);
+        const envelopes = await bench.sign(
+          pace.perSecond ? Math.min(count, 500) : count,
+          'push',
+          bytes,
+        );
         measured.push(await bench.push(envelopes, pace));
         say(`${engine}: ${JSON.stringify(measured.at(-1))}`);
       }

@@ -1,6 +1,8 @@
 /** Percentile of a sorted list, nearest rank. */
 export function percentile(sorted: readonly number[], p: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
+  return (
+    sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN
+  );
 }
 
 export interface Spread {
@@ -15,5 +17,8 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 export function median(values: readonly number[]): number {
-  return percentile(values.toSorted((a, b) => a - b), 50);
+  return percentile(
+    values.toSorted((a, b) => a - b),
+    50,
+  );
 }

@@ -23,10 +23,7 @@ export class InboxWaiters implements OnModuleDestroy {
   listen(recipient: PartnerId): { until: (ms: number, signal: AbortSignal) => Promise<void> } {
     const set = this.#waiting.get(recipient) ?? new Set();
     this.#waiting.set(recipient, set);
-    let wake: () => void = () => undefined;
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
     set.add(wake);
     const forget = (): void => {
       set.delete(wake);
