@@ -4,6 +4,8 @@ import { type PartnerKey, peekProof, verifyProof } from '../verify/index.js';
 import type { PinStore } from './pins.js';
 import { keyMembers, type PublishedJwks } from './verify-token.js';
 
+const RESTING: ReadonlySet<unknown> = new Set(['retired', 'revoked']);
+
 /** A key as its directory lists it; whether it is its partner's is still open. */
 interface ListedKey extends AdmittedKey {
   readonly status: 'active' | 'retired';
@@ -119,7 +121,8 @@ async function read(entry: Readonly<Record<string, unknown>>): Promise<ListedKey
   try {
     return {
       ...(await admitKey(keyMembers(entry), { allowRs256: true })),
-      status: entry['status'] === 'retired' ? 'retired' : 'active',
+      // Revoked since a moment: what the exchange took before it still comes. Nothing is sealed to it.
+      status: RESTING.has(entry['status']) ? 'retired' : 'active',
       notBefore: momentOf(entry['nbf']),
       notAfter: momentOf(entry['exp']),
       statement: entry['statement'],

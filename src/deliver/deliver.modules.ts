@@ -12,7 +12,10 @@ import { InboxSteps, PollInbox } from './inbox/poll-inbox.js';
 import { InboxWaiters } from './inbox/waiters.js';
 import { ChallengeEndpoints, ChallengeParts } from './ownership/challenge-endpoints.js';
 import { EndDelivery } from './end-delivery.js';
+import { ExchangeTrust } from './operational/exchange-trust.js';
+import { NoticeParts, TellPartner } from './operational/tell-partner.js';
 import { RecordOutcome } from './record-outcome.js';
+import { StopRevoked, StopSurroundings } from './revocation/stop-revoked.js';
 import { Sweep, SweepParts, SweepSurroundings } from './sweep.js';
 import { VerifyAgain } from './verify-again.js';
 import { Push } from './webhook/push.js';
@@ -20,9 +23,9 @@ import { Worker, WorkerSurroundings } from './worker.js';
 
 /** What push and poll share: the second verification and the end of a delivery. */
 @Module({
-  imports: [PlatformModule, LedgerModule, PartnersModule, ReceiptsModule],
-  providers: [VerifyAgain, EndDelivery],
-  exports: [VerifyAgain, EndDelivery],
+  imports: [PlatformModule, LedgerModule, PartnersModule, ExchangeKeysModule, ReceiptsModule],
+  providers: [ExchangeTrust, VerifyAgain, EndDelivery],
+  exports: [ExchangeTrust, VerifyAgain, EndDelivery],
 })
 export class SecondCheckModule {}
 
@@ -43,6 +46,7 @@ export class InboxModule {}
     ExchangeKeysModule,
     EgressModule,
     QueueModule,
+    ReceiptsModule,
     SecondCheckModule,
   ],
   providers: [
@@ -52,6 +56,10 @@ export class InboxModule {}
     DeliverAttempt,
     ChallengeParts,
     ChallengeEndpoints,
+    NoticeParts,
+    TellPartner,
+    StopSurroundings,
+    StopRevoked,
     SweepParts,
     SweepSurroundings,
     Sweep,

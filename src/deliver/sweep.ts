@@ -10,6 +10,7 @@ import { prunePartners } from '../partners/index.js';
 import { Clock, Database, ensurePartitions, Log, Settings, Stopping } from '../platform/index.js';
 import { nextAttemptAt } from './back-off.js';
 import { EndDelivery } from './end-delivery.js';
+import { StopRevoked } from './revocation/stop-revoked.js';
 import { ChallengeEndpoints } from './ownership/challenge-endpoints.js';
 
 const MOST = 200;
@@ -24,6 +25,7 @@ export class SweepParts {
     readonly outcomes: OutcomesStore,
     readonly end: EndDelivery,
     readonly challenges: ChallengeEndpoints,
+    readonly revoked: StopRevoked,
   ) {}
 }
 
@@ -40,7 +42,7 @@ export class SweepSurroundings {
 }
 
 /**
- * What no event brings about: attempts and leases whose holder is gone, deliveries whose time is over,
+ * What no event brings about: attempts and leases whose holder is gone, what a revocation has still to reach, deliveries whose time is over,
  * endpoints to be challenged, days to be made and dropped. Any number of processes may sweep.
  */
 @Injectable()
@@ -56,8 +58,8 @@ export class Sweep implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const { database, stopping } = this.around;
-    // Endpoints are part of what `keys` tells of; the outbox speaks far too often for this.
-    const off = database.wakeups.on('keys', () => void this.#challenge());
+    // Revocations and endpoints are what `keys` tells of; the outbox speaks far too often for this.
+    const off = database.wakeups.on('keys', () => void this.#onKeys());
     stopping.signal.addEventListener('abort', () => {
       off();
       clearTimeout(this.#timer);
@@ -73,6 +75,7 @@ export class Sweep implements OnApplicationBootstrap {
   /** One whole sweep. */
   async run(): Promise<void> {
     await this.#recoverLost();
+    await this.parts.revoked.run();
     await this.#endOverdue();
     await this.parts.challenges.run();
     await this.#keepHouse();
@@ -86,8 +89,9 @@ export class Sweep implements OnApplicationBootstrap {
     this.#timer = setTimeout(() => void this.#loop(), settings.SWEEP_MS);
   }
 
-  #challenge(): Promise<void> {
-    return this.#quietly(() => this.parts.challenges.run());
+  async #onKeys(): Promise<void> {
+    await this.#quietly(() => this.parts.revoked.run());
+    await this.#quietly(() => this.parts.challenges.run());
   }
 
   async #quietly(work: () => Promise<void>): Promise<void> {

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { type KeyId, type PartnerId, Refused } from '../envelope/index.js';
+import { EXCHANGE_ID, type KeyId, type PartnerId, Refused } from '../envelope/index.js';
 import type { DeliveryFacts } from '../ledger/index.js';
 import { TrustStore } from '../partners/index.js';
 import { Clock, Settings } from '../platform/index.js';
+import { ExchangeTrust } from './operational/exchange-trust.js';
 import { type PartnerKey, type Relation, Trust, VerifiedEnvelope } from '../verify/index.js';
 
 /** Trust as the statement that began the attempt or lease read it. */
@@ -37,6 +38,7 @@ class TrustInFacts extends Trust {
 export class VerifyAgain {
   constructor(
     private readonly trust: TrustStore,
+    private readonly exchange: ExchangeTrust,
     private readonly settings: Settings,
     private readonly clock: Clock,
   ) {}
@@ -46,22 +48,27 @@ export class VerifyAgain {
     const envelope = await VerifiedEnvelope.verify(facts.envelope.body, {
       now: this.clock.now(),
       issuer: this.settings.issuer,
-      trust: new TrustInFacts(facts, this.trust.fresh),
+      trust: this.#trustFor(facts),
       step: 'delivery',
+      acceptedAt: facts.envelope.acceptedAt,
     });
     if (!isOf(envelope, facts)) throw new Refused('claims_invalid', 'not the envelope of this row');
     return envelope;
   }
+
+  #trustFor(facts: DeliveryFacts): Trust {
+    return facts.sender === EXCHANGE_ID ? this.exchange : new TrustInFacts(facts, this.trust.fresh);
+  }
 }
 
 function isOf({ claims, signed }: VerifiedEnvelope, facts: DeliveryFacts): boolean {
-  const { envelope, sender, recipient, key, endpoint } = facts;
+  const { envelope, sender, recipient, endpoint } = facts;
   return [
     claims.iss === sender && claims.iss === envelope.iss,
     claims.aud === recipient && claims.aud === envelope.aud,
     claims.jti === envelope.jti,
     claims.type === envelope.type,
-    signed.kid === key?.kid && signed.jkt === envelope.jkt,
+    signed.kid === envelope.kid && signed.jkt === envelope.jkt,
     Buffer.compare(signed.sha256, envelope.sha256) === 0,
     endpoint === undefined || endpoint.owner === recipient,
   ].every(Boolean);

@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { admitKey, parseToken, VerificationKey, verifySignature } from '../crypto/index.js';
+import {
+  admitKey,
+  type AdmittedKey,
+  parseToken,
+  VerificationKey,
+  verifySignature,
+} from '../crypto/index.js';
 import { Broken, type KeyId } from '../envelope/index.js';
 import type { Clock, Database, Log, Settings } from '../platform/index.js';
 import { allExchangeKeys, findInService, noteInService } from './exchange-key.store.js';
@@ -83,6 +89,12 @@ export class ExchangeKeys {
    */
   async find(kid: KeyId): Promise<VerificationKey | undefined> {
     return this.here.get(kid) ?? this.#findElsewhere(kid);
+  }
+
+  /** A key that the exchange ever signed with: for what it sent before. */
+  async findPublished(kid: KeyId): Promise<AdmittedKey | undefined> {
+    const jwk = await findInService(this.database.db, kid, new Date(0));
+    return jwk && (await admitKey(jwk, { allowRs256: false }));
   }
 
   /** Signs and verifies once with each signer. Throws when either cannot. */

@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
-import { LEEWAY_SECONDS, type PartnerId } from '../envelope/index.js';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { EXCHANGE_ID, LEEWAY_SECONDS, type PartnerId } from '../envelope/index.js';
 import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
 import type { VerifiedEnvelope } from '../verify/index.js';
 import { column } from './rows.js';
@@ -59,32 +59,49 @@ export class AcceptancesStore {
     return row && { id: row.envelope_id, sha256: row.sha256, receipt: row.receipt };
   }
 
-  async #write(items: readonly Acceptance[]): Promise<readonly Appended[]> {
-    const { rows } = await underTrust(this.db, (tx) => appendAll(items).execute(tx));
-    return rows.map(({ trusted, fresh }) =>
-      !trusted ? 'distrusted' : fresh ? 'appended' : 'known',
-    );
+  /**
+   * The same for what the exchange itself sends: it has no partner row, key row or grant. A recipient that
+   * is suspended gets it when it is active again. `distrusted`: there is no such recipient.
+   */
+  async appendOwn(acceptance: Acceptance): Promise<Appended> {
+    const [appended] = await this.#write([acceptance], BY_THE_EXCHANGE);
+    return appended ?? 'distrusted';
+  }
+
+  async #write(items: readonly Acceptance[], trusted = BY_PARTNERS): Promise<readonly Appended[]> {
+    const { rows } = await underTrust(this.db, (tx) => appendAll(items, trusted).execute(tx));
+    return rows.map((row) => (!row.trusted ? 'distrusted' : row.fresh ? 'appended' : 'known'));
   }
 }
+
+/** The commit rule: what was verified is looked at again by the statement that accepts. */
+const BY_PARTNERS = sql`
+  select i.* from input i
+  join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
+    and k.use = 'sig' and key_is_usable(k, i.accepted_at)
+  join partner s on s.id = i.iss and s.status = 'active'
+  join partner r on r.id = i.aud and r.status = 'active'
+  join partner_grant g on g.recipient = i.aud and g.sender = i.iss
+    and matches_type(g.types, i.type) and (i.sealed or not g.sealed_only)
+  where i.sealed_to is null or exists (select 1 from partner_key e where e.partner_id = i.aud
+    and e.kid = i.sealed_to and e.use = 'enc' and key_is_usable(e, i.accepted_at))`;
+
+const BY_THE_EXCHANGE = sql`
+  select i.* from input i join partner r on r.id = i.aud where i.iss = ${sql.lit(EXCHANGE_ID)}`;
 
 /**
  * One statement for the whole batch. `order by` where identities are inserted keeps two batches with
  * the same identities from waiting for each other.
  */
-function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<AppendedRow>> {
-  return sql<AppendedRow>`/* prepared: append-envelopes */
+function appendAll(
+  items: readonly Acceptance[],
+  trusted: RawBuilder<unknown>,
+): ReturnType<typeof sql<AppendedRow>> {
+  return sql<AppendedRow>`
     with input as (
       ${inputOf(items)}
     ), trusted as (
-      select i.* from input i
-      join partner_key k on k.partner_id = i.iss and k.kid = i.kid and k.jkt = i.jkt
-        and k.use = 'sig' and k.status = 'active'
-      join partner s on s.id = i.iss and s.status = 'active'
-      join partner r on r.id = i.aud and r.status = 'active'
-      join partner_grant g on g.recipient = i.aud and g.sender = i.iss
-        and matches_type(g.types, i.type) and (i.sealed or not g.sealed_only)
-      where i.sealed_to is null or exists (select 1 from partner_key e where e.partner_id = i.aud
-        and e.kid = i.sealed_to and e.use = 'enc' and e.status = 'active')
+      ${trusted}
     ), identified as (
       insert into identity (iss, jti, sha256, envelope_id, accepted_at, receipt)
       select iss, jti, sha256, id, accepted_at, receipt from trusted order by iss, jti
@@ -93,9 +110,9 @@ function appendAll(items: readonly Acceptance[]): ReturnType<typeof sql<Appended
       select t.* from trusted t join identified i on i.envelope_id = t.id
     ), enveloped as (
       insert into envelope (id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, bytes, body, trace_id)
+        sha256, kid, jkt, sealed_to, bytes, body, trace_id)
       select id, iss, aud, jti, type, txn, ordering_key, sealed, exp, accepted_at,
-        sha256, kid, jkt, length(body), body, trace_id from fresh
+        sha256, kid, jkt, sealed_to, length(body), body, trace_id from fresh
     ), delivered as (
       insert into delivery (id, envelope_id, sender, recipient, endpoint_id, state, next_attempt_at,
         exp, bytes, created_at)

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { PartnerId } from '../envelope/index.js';
+import { EXCHANGE_ID, type PartnerId } from '../envelope/index.js';
 import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
 import {
   type DeliveryFacts,
@@ -68,20 +68,16 @@ export class DeliveriesStore {
       const { rows } = await sql<FactsRow & { begun: boolean }>`
         with open as (
           select d.id, d.bytes, d.seq from delivery d
-          join partner s on s.id = d.sender and s.status = 'active'
           join partner r on r.id = d.recipient and r.status = 'active'
           where d.recipient = ${recipient} and (d.state = 'available'
-            or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at}
+            or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at} and ${IS_SENDING}
           order by d.seq limit ${most} for update of d skip locked
         ), fitting as (
           select id from (select id, sum(bytes) over (order by seq) - bytes as before from open) x
           where before < ${maxBytes}
         ), allowed as (
           select f.id from fitting f join delivery d on d.id = f.id
-          join envelope v on v.id = d.envelope_id
-          join partner_key k on k.partner_id = v.iss and k.kid = v.kid and k.status <> 'revoked'
-          join partner_grant g on g.recipient = v.aud and g.sender = v.iss
-            and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
+          join envelope v on v.id = d.envelope_id where ${IS_ALLOWED}
         ), leased as (
           update delivery d set state = 'leased', attempt = d.attempt + 1, until = ${until}
           from allowed a where d.id = a.id returning d.*
@@ -106,9 +102,11 @@ export class DeliveriesStore {
   /** True when a poll that asked now would find something. */
   async anyOpen(recipient: PartnerId, at: Date): Promise<boolean> {
     const { rows } = await sql`
-      select 1 from delivery d join partner s on s.id = d.sender and s.status = 'active'
+      select 1 from delivery d
       where d.recipient = ${recipient} and (d.state = 'available'
-        or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at} limit 1`.execute(this.db);
+        or (d.state = 'leased' and d.until <= ${at})) and d.exp > ${at} and ${IS_SENDING} limit 1`.execute(
+      this.db,
+    );
     return rows.length > 0;
   }
 
@@ -147,6 +145,24 @@ export class DeliveriesStore {
   }
 }
 
+/** The sender is active; the exchange itself always is. */
+const IS_SENDING = sql`(d.sender = ${sql.lit(EXCHANGE_ID)}
+  or exists (select 1 from partner s where s.id = d.sender and s.status = 'active'))`;
+
+/**
+ * What the envelope `v` was accepted with still allows it: keys and grant. Of the exchange's own this says
+ * nothing: its signature is verified with the exchange's keys, as is everything before it is handed over.
+ *
+ * Scalar subqueries here and below, not `exists`: that would become a join, which the planner may begin at
+ * the key and walk through all that was ever signed with it.
+ */
+const IS_ALLOWED = sql`(v.iss = ${sql.lit(EXCHANGE_ID)} or coalesce((select true from partner_key k
+    join partner_grant g on g.recipient = v.aud and g.sender = v.iss
+      and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
+    where k.partner_id = v.iss and k.kid = v.kid and key_still_holds(k, v.accepted_at)), false)
+  and not exists (select 1 from partner_key e where e.partner_id = v.aud and e.kid = v.sealed_to
+    and not key_still_holds(e, v.accepted_at)))`;
+
 // A key that was retired, or whose time ran out, after acceptance still delivers.
 function beginStatement(
   items: readonly Beginning[],
@@ -165,15 +181,11 @@ function beginStatement(
       update delivery d set state = 'delivering', attempt = o.attempt, until = o.until
       from one o
       where d.id = o.id and d.state = 'queued' and d.attempt = o.attempt - 1 and d.exp > o.at
-        and exists (select 1 from endpoint e join partner r on r.id = e.partner_id
+        and (select true from endpoint e join partner r on r.id = e.partner_id
           where e.id = d.endpoint_id and e.partner_id = d.recipient
             and e.status = 'active' and r.status = 'active')
-        and exists (select 1 from envelope v
-          join partner_key k on k.partner_id = v.iss and k.kid = v.kid and k.status <> 'revoked'
-          join partner s on s.id = v.iss and s.status = 'active'
-          join partner_grant g on g.recipient = v.aud and g.sender = v.iss
-            and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
-          where v.id = d.envelope_id)
+        and ${IS_SENDING}
+        and (select ${IS_ALLOWED} from envelope v where v.id = d.envelope_id)
       returning d.*, o.n, o.at
     ), noted as (
       insert into attempt (delivery_id, number, began_at) select id, attempt, at from begun

@@ -20,7 +20,9 @@ export interface DeliveryFacts {
     readonly jti: string;
     readonly type: string;
     readonly sha256: Uint8Array;
+    readonly kid: KeyId;
     readonly jkt: Thumbprint;
+    readonly acceptedAt: Date;
     readonly body: string;
     readonly traceId: string | undefined;
   };
@@ -33,8 +35,9 @@ export interface DeliveryFacts {
 
 export const FACTS = sql`
   select d.id, d.envelope_id, d.state, d.attempt, d.exp, d.sender, d.recipient, d.endpoint_id,
-    d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.body, v.trace_id,
-    k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk, k.not_before, k.not_after,
+    d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.kid as signed_kid, v.accepted_at,
+    v.body, v.trace_id, k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk,
+    k.not_before, k.not_after, k.revoked_since,
     s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only,
     e.partner_id as endpoint_owner, e.url, e.status as endpoint_status`;
 
@@ -61,7 +64,9 @@ export interface FactsRow {
   jti: string;
   type: string;
   sha256: Uint8Array;
+  signed_kid: KeyId;
   signed_jkt: Thumbprint;
+  accepted_at: Date;
   body: string;
   trace_id: string | null;
   kid: KeyId | null;
@@ -71,6 +76,7 @@ export interface FactsRow {
   jwk: PartnerKey['jwk'];
   not_before: Date | null;
   not_after: Date | null;
+  revoked_since: Date | null;
   sender_status: Standing | null;
   recipient_status: Standing | null;
   types: string[] | null;
@@ -97,7 +103,9 @@ export function factsOf(row: FactsRow): DeliveryFacts {
       jti: row.jti,
       type: row.type,
       sha256: row.sha256,
+      kid: row.signed_kid,
       jkt: row.signed_jkt,
+      acceptedAt: row.accepted_at,
       body: row.body,
       traceId: row.trace_id ?? undefined,
     },
@@ -123,5 +131,6 @@ function keyOf(row: FactsRow, kid: KeyId): PartnerKey {
     jwk: row.jwk,
     notBefore: row.not_before,
     notAfter: row.not_after,
+    revokedSince: row.revoked_since,
   };
 }

@@ -6,3 +6,4 @@ export * from './outbox.store.js';
 export * from './outcomes.store.js';
 export * from './retention.js';
 export * from './timeline.store.js';
+export * from './undelivered.store.js';

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { EXCHANGE_ID } from '../envelope/index.js';
 import { LOCKS, type Tables } from '../platform/index.js';
 import type { AttemptJob } from './deliveries.store.js';
 
@@ -7,6 +8,8 @@ export interface Admission {
   /** When an admitted attempt counts as lost by the queue. */
   readonly until: Date;
   readonly perEndpoint: number;
+  /** Over all endpoints of one partner. */
+  readonly perRecipient: number;
   readonly most: number;
 }
 
@@ -85,7 +88,7 @@ export class OutboxStore {
 function admitStatement({
   at,
   until,
-  perEndpoint,
+  perEndpoint, perRecipient,
   most,
 }: Admission): ReturnType<typeof sql<AttemptJob>> {
   return sql<AttemptJob>`/* prepared: admit-attempts */
@@ -97,21 +100,31 @@ function admitStatement({
         where d.state = 'waiting' and d.endpoint_id > b.endpoint_id order by d.endpoint_id limit 1)
       from busy b where b.endpoint_id is not null
     ), due as (
-      select d.id from busy b
+      select d.id, e.partner_id, row_number() over (
+        partition by e.partner_id order by d.next_attempt_at, d.seq) as nth
+      from busy b
       join endpoint e on e.id = b.endpoint_id and e.status = 'active'
       join partner r on r.id = e.partner_id and r.status = 'active'
       cross join lateral (
         select greatest(${perEndpoint}::integer - count(*), 0) as room from delivery
-        where endpoint_id = e.id and state in ('queued', 'delivering')
+        where recipient = e.partner_id and endpoint_id = e.id
+          and state in ('queued', 'delivering')
       ) free
       cross join lateral (
-        select w.id from delivery w join partner s on s.id = w.sender and s.status = 'active'
+        select w.id, w.next_attempt_at, w.seq from delivery w
         where w.endpoint_id = e.id and w.state = 'waiting' and w.next_attempt_at <= ${at}
+          and (w.sender = ${sql.lit(EXCHANGE_ID)} or exists (
+            select 1 from partner s where s.id = w.sender and s.status = 'active'))
         order by w.next_attempt_at, w.seq limit free.room
       ) d
+    ), admitted as (
+      -- so that one with many endpoints cannot fill every worker
+      select due.id from due
+      where nth <= ${perRecipient}::integer - (select count(*) from delivery
+        where recipient = due.partner_id and state in ('queued', 'delivering'))
       limit ${most}
     )
     update delivery set state = 'queued', next_attempt_at = null, until = ${until}
-    where id in (select id from due) and state = 'waiting'
+    where id in (select id from admitted) and state = 'waiting'
     returning id as "deliveryId", attempt + 1 as attempt`;
 }

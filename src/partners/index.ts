@@ -1,6 +1,7 @@
 export { type Challenge, EndpointStatus } from './endpoint-status.store.js';
 export { PartnersModule } from './partners.module.js';
 export { type Pruned, prunePartners } from './prune.store.js';
+export { type RevokedKey, Revocations } from './revocations.store.js';
 export { type Candidate, PartnerStanding, type PartnerStatus } from './standing.store.js';
 export { TrustStore } from './trust.store.js';
 export { UsedTokens } from './used-tokens.store.js';

@@ -29,6 +29,22 @@ export class KeyBody {
   @IsString()
   @MaxLength(MAX_PROOF_CHARS)
   declare statement: string;
+
+  /**
+   * From when on the key may be used; without it at once.
+   * @example "2030-01-01T00:00:00Z"
+   */
+  @IfPresent()
+  @Is('a time like 2030-01-01T00:00:00Z', isMoment)
+  notBefore?: string;
+
+  /**
+   * From when on nothing new is signed with it or sealed to it; what was accepted before still holds.
+   * @example "2031-01-01T00:00:00Z"
+   */
+  @IfPresent()
+  @Is('a time like 2030-01-01T00:00:00Z', isMoment)
+  notAfter?: string;
 }
 
 /** Why a key is revoked, and from when on it may have been in other hands. */
@@ -43,7 +59,8 @@ export class RevokeBody {
   reason?: string;
 
   /**
-   * From when on the key may have been in other hands; not in the future.
+   * From when on the key may have been in other hands; not in the future. What was accepted with the key
+   * before still holds and is delivered; without it nothing holds that is not delivered yet.
    * @example "2030-01-01T00:00:00Z"
    */
   @IfPresent()
@@ -72,7 +89,10 @@ export class KeySummary {
 
 /** A key of the caller. */
 export class KeyView extends KeySummary {
-  /** `retired`: signs nothing new, verifies what waits. `revoked`: nothing it signed is delivered. */
+  /**
+   * `retired`: signs nothing new, verifies what waits. `revoked`: nothing it signed is delivered, but what
+   * was accepted before `revokedSince`.
+   */
   @IsIn(['active', 'retired', 'revoked'])
   declare status: 'active' | 'retired' | 'revoked';
 
@@ -115,9 +135,12 @@ export class PublishedKey {
   /** @example "Ed25519" */
   declare alg: string;
 
-  /** A retired sig key still verifies what was accepted before; enc keys here are active. */
-  @IsIn(['active', 'retired'])
-  declare status: 'active' | 'retired';
+  /**
+   * A retired sig key still verifies what was accepted before; enc keys here are active. A revoked one is
+   * here while something may still come that was accepted before `revoked_since`.
+   */
+  @IsIn(['active', 'retired', 'revoked'])
+  declare status: 'active' | 'retired' | 'revoked';
 
   /** A JWT by a sig key of the partner that names this key; seal only to a key stated by one you know. */
   statement?: string;
@@ -127,6 +150,9 @@ export class PublishedKey {
 
   /** Unix seconds after which the key does not hold. */
   exp?: number;
+
+  /** Unix seconds from which on a revoked key may have been in other hands. */
+  revoked_since?: number;
 
   // The members of the key material itself: x, y, n, e, crv, pub.
   [member: string]: unknown;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isPartnerId, type PartnerId, Refused } from '../envelope/index.js';
 import { type Caller, Clock, Database } from '../platform/index.js';
-import { isUsable, standingKeys } from './key.store.js';
+import { heldKeys, isUsable, standingKeys } from './key.store.js';
 import type { PublishedKeys } from './keys.dto.js';
 import { mapPage, type Page, type PageAsked, pageOf } from './page.js';
 import {
@@ -41,10 +41,10 @@ export class SeePartners {
   async keys(caller: Caller, wanted: string): Promise<PublishedKeys> {
     const { id } = await this.#visible(caller, idInPath(wanted));
     const now = this.clock.now();
-    const keys = await standingKeys(this.database.db, id);
-    return {
-      keys: keys.filter((key) => key.use === 'sig' || isUsable(key, now)).map(publishedKey),
-    };
+    const standing = await standingKeys(this.database.db, id);
+    const keys = standing.filter((key) => key.use === 'sig' || isUsable(key, now));
+    const held = await heldKeys(this.database.db, id, now);
+    return { keys: [...keys, ...held].map(publishedKey) };
   }
 
   async #visible(caller: Caller, id: PartnerId): Promise<Partner> {

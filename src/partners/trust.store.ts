@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { KeyId, PartnerId } from '../envelope/index.js';
 import { Database, type Tables } from '../platform/index.js';
 import { type PartnerKey, type Relation, Trust } from '../verify/index.js';
+import { endOf } from './key.store.js';
 import { publicJwkOf } from './public-jwk.js';
 
 /** Reads trust from the ledger each time. */
@@ -14,7 +15,7 @@ class FreshTrust extends Trust {
   override async key(owner: PartnerId, kid: KeyId): Promise<PartnerKey | undefined> {
     const row = await this.db
       .selectFrom('partner_key')
-      .select(['kid', 'use', 'alg', 'status', 'jkt', 'jwk', 'not_before', 'not_after'])
+      .selectAll()
       .where('partner_id', '=', owner)
       .where('kid', '=', kid)
       .executeTakeFirst();
@@ -26,7 +27,8 @@ class FreshTrust extends Trust {
         jkt: row.jkt,
         jwk: publicJwkOf(row),
         notBefore: row.not_before,
-        notAfter: row.not_after,
+        notAfter: endOf(row),
+        revokedSince: row.revoked_since,
       }
     );
   }

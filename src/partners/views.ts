@@ -47,10 +47,11 @@ export function keyView(row: PartnerKeyRow): KeyView {
 export function publishedKey(row: PartnerKeyRow): PublishedKey {
   return {
     ...publicJwkOf(row),
-    status: row.status === 'active' ? 'active' : 'retired',
+    status: row.status,
     ...given('statement', row.statement),
     ...given('nbf', secondsOrNull(row.not_before)),
     ...given('exp', secondsOrNull(row.not_after)),
+    ...given('revoked_since', secondsOrNull(row.revoked_since)),
   };
 }
 

@@ -61,7 +61,8 @@ export class RecipientReceiptsStore {
           and exists (select 1 from delivery d where d.envelope_id = v.id and d.attempt > 0)
       ), trusted as (
         select 1 from partner_key k join partner p on p.id = k.partner_id and p.status = 'active'
-        where k.partner_id = ${issuer} and k.kid = ${kid} and k.use = 'sig' and k.status = 'active'
+        where k.partner_id = ${issuer} and k.kid = ${kid} and k.use = 'sig'
+          and key_is_usable(k, ${this.clock.now()}::timestamptz)
       ), made as (
         insert into receipt (envelope_id, delivery_id, issuer, state, sender, recipient, created_at,
           token)

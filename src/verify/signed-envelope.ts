@@ -7,7 +7,7 @@ import {
   type Thumbprint,
   TYP,
 } from '../envelope/index.js';
-import { type PartnerKey, secondsOf, type World } from './world.js';
+import { holds, type PartnerKey, type World } from './world.js';
 
 /** 1 MiB: the largest envelope, in bytes of its compact form. */
 export const MAX_ENVELOPE_BYTES = 1_048_576;
@@ -73,9 +73,6 @@ export class SignedEnvelope implements Signed {
 }
 
 /** Whether a key may have signed what is verified at this step. */
-export function maySign(key: PartnerKey, { now, step }: World): boolean {
-  if (key.use !== 'sig' || key.status === 'revoked') return false;
-  if (key.notBefore !== null && secondsOf(key.notBefore) > secondsOf(now)) return false;
-  if (step === 'delivery') return true;
-  return key.status === 'active' && (key.notAfter === null || key.notAfter > now);
+export function maySign(key: PartnerKey, world: World): boolean {
+  return key.use === 'sig' && holds(key, world);
 }

@@ -10,6 +10,8 @@ export interface PartnerKey {
   readonly jwk: PublicJwk;
   readonly notBefore: Date | null;
   readonly notAfter: Date | null;
+  /** Of a revoked key: from when on it may have been in other hands; null or absent: always. */
+  readonly revokedSince?: Date | null;
 }
 
 export type Standing = 'active' | 'suspended';
@@ -35,10 +37,31 @@ export interface World {
   readonly issuer: string;
   readonly trust: Trust;
   /**
-   * At acceptance a key must be active. Before delivery a key that was retired since still holds, a
-   * revoked one does not (DESIGN.md section 5).
+   * At acceptance a key must be active. Before delivery a key that was retired or ran out since still
+   * holds; a revoked one does not (DESIGN.md section 5), unless its owner said since when it may have been
+   * in other hands and the envelope was accepted before that.
    */
   readonly step: 'acceptance' | 'delivery';
+  /** Before delivery: when the exchange accepted the envelope. Left out: unknown, so no revoked key holds. */
+  readonly acceptedAt?: Date;
+}
+
+/** Whether a key may sign, or be sealed to, at this moment. */
+export function isUsable(key: PartnerKey, now: Date): boolean {
+  return (
+    key.status === 'active' &&
+    (key.notBefore === null || key.notBefore <= now) &&
+    (key.notAfter === null || key.notAfter > now)
+  );
+}
+
+/** Whether what is verified at this step may rely on the key, for signing or for sealing. */
+export function holds(key: PartnerKey, { now, step, acceptedAt }: World): boolean {
+  if (step === 'acceptance') return isUsable(key, now);
+  if (key.notBefore !== null && key.notBefore > now) return false;
+  if (key.status !== 'revoked') return true;
+  const since = key.revokedSince ?? undefined;
+  return since !== undefined && acceptedAt !== undefined && acceptedAt < since;
 }
 
 /** Unix seconds of a moment, as claims give time. */

@@ -20,6 +20,8 @@ export class Receiver {
   /** Every envelope that came, in order; ownership challenges are answered and not listed. */
   readonly received: Received[] = [];
   readonly challenges: Received[] = [];
+  /** What the exchange itself had to say: taken, and not listed either. */
+  readonly notices: Received[] = [];
   /** What to answer to an envelope; may take its time. */
   answer: (received: Received) => Answer | 'reset' | Promise<Answer | 'reset'> = () => ({
     status: 202,
@@ -79,6 +81,10 @@ export class Receiver {
       const { challenge } = received.claims['data'] as { challenge: string };
       if (!this.answersChallenge) return { status: 204 };
       return { status: 200, body: JSON.stringify({ challenge }) };
+    }
+    if (received.claims['iss'] === 'sealpost') {
+      this.notices.push(received);
+      return { status: 202 };
     }
     this.received.push(received);
     return this.answer(received);

@@ -1,6 +1,6 @@
 import { Refused } from '../../envelope/index.js';
 import type { Draft } from '../draft.js';
-import type { World } from '../world.js';
+import { holds, type World } from '../world.js';
 
 /**
  * All that can be known of sealed content without reading it, once `parseSealed` took it: its header
@@ -16,7 +16,7 @@ export async function checkSealed({ claims, sealed }: Draft, world: World): Prom
   // RFC 8725 section 3.1: being on the list is not enough, it must be what the key is for.
   if (sealed.alg !== key.jwk.alg) throw new Refused('alg_not_allowed', 'sealed.alg');
   if (sealed.crv !== key.jwk['crv']) throw new Refused('header_not_allowed', 'sealed.epk');
-  // An enc key that was retired since acceptance still delivers; the recipient holds its private half.
-  if (world.step === 'acceptance' && key.status !== 'active')
-    throw new Refused('stale_recipient_key');
+  // An enc key that was retired since acceptance still delivers; the recipient holds its private half. One
+  // that was revoked may be in other hands (ATTACKS 83).
+  if (!holds(key, world)) throw new Refused('stale_recipient_key');
 }
