@@ -5,8 +5,9 @@ import type { Settings } from './platform/index.js';
 
 /** What a person who started the exchange wants to know next. */
 export async function banner(app: NestFastifyApplication, settings: Settings): Promise<string> {
-  const url = (await app.getUrl()).replace('127.0.0.1', 'localhost').replace('[::1]', 'localhost');
-  const rows = settings.runs('api') ? apiRows(url, settings) : [['Health', `${url}/health/ready`]];
+  const ops = opsUrl(settings) ?? (await urlOf(app));
+  const health = ['Health', `${ops}/health/ready`];
+  const rows = settings.runs('api') ? apiRows(await urlOf(app), health, settings) : [health];
   const width = Math.max(...rows.map(([name]) => name?.length ?? 0));
   const lines = rows.map(([name = '', value = '']) => `  ${name.padEnd(width)}  ${pc.cyan(value)}`);
   const engine = settings.REDIS_URL === undefined ? 'PostgreSQL' : 'Redis';
@@ -25,10 +26,19 @@ export async function banner(app: NestFastifyApplication, settings: Settings): P
   ].join('\n');
 }
 
-function apiRows(url: string, settings: Settings): string[][] {
+async function urlOf(app: NestFastifyApplication): Promise<string> {
+  return (await app.getUrl()).replace('127.0.0.1', 'localhost').replace('[::1]', 'localhost');
+}
+
+function opsUrl({ OPS_PORT, OPS_HOST }: Settings): string | undefined {
+  if (OPS_PORT === undefined) return undefined;
+  return `http://${OPS_HOST === '127.0.0.1' ? 'localhost' : OPS_HOST}:${OPS_PORT}`;
+}
+
+function apiRows(url: string, health: string[], settings: Settings): string[][] {
   return [
     ['Swagger UI', `${url}/docs`],
-    ['Health', `${url}/health/ready`],
+    health,
     ['Issuer', settings.issuer],
     ...(settings.embedded && settings.OPERATOR_JWKS === undefined
       ? [["Operator's key", resolve(settings.DATA_DIR, 'operator.jwk')]]

@@ -5,6 +5,7 @@ import { AppModule } from './app.module.js';
 import { banner } from './banner.js';
 import {
   configureHttp,
+  listenForOps,
   Log,
   makeAdapter,
   serveOpenApi,
@@ -23,7 +24,7 @@ export async function start(): Promise<void> {
     const settings = settingsFromEnvironment();
     const app = await makeApp(settings);
     stopOnSignals(app);
-    await app.listen(settings.PORT, settings.HOST);
+    await listen(app, settings);
     process.stdout.write(await banner(app, settings));
   } catch (error) {
     process.stderr.write(`${sayWhy(error)}\n`);
@@ -34,12 +35,20 @@ export async function start(): Promise<void> {
 async function makeApp(settings: Settings): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoles(settings.ROLES),
-    makeAdapter(new SystemClock()),
+    makeAdapter(new SystemClock(), settings),
     { logger: new Log(settings.LOG_LEVEL), abortOnError: false, bodyParser: false },
   );
   configureHttp(app);
   if (settings.runs('api')) serveOpenApi(app);
   return app;
+}
+
+/** A worker with an ops port is called by nobody else. */
+async function listen(app: NestFastifyApplication, settings: Settings): Promise<void> {
+  await app.init();
+  await listenForOps(app);
+  if (settings.runs('api') || settings.OPS_PORT === undefined)
+    await app.listen(settings.PORT, settings.HOST);
 }
 
 function stopOnSignals(app: NestFastifyApplication): void {

@@ -14,12 +14,14 @@ export interface SettingRow {
 }
 
 /** Every setting, in the order of its source: names, comments, rules and defaults as the code has them. */
-export async function settingsTable(sourceFile: string): Promise<SettingRow[]> {
-  const comments = commentsOf(await readFile(sourceFile, 'utf8'));
+export async function settingsTable(sourceFiles: readonly string[]): Promise<SettingRow[]> {
+  const sources = await Promise.all(sourceFiles.map((path) => readFile(path, 'utf8')));
+  const comments = new Map(sources.flatMap((source) => [...commentsOf(source)]));
   const standards = new Map<string, unknown>(Object.entries(new Settings()));
   return settingNames().map((name) => {
     const says = comments.get(name);
-    if (says === undefined) throw new Error(`${name} has no doc comment in ${sourceFile}`);
+    if (says === undefined)
+      throw new Error(`${name} has no doc comment in ${sourceFiles.join(', ')}`);
     return { name, says, takes: rulesOf(name).join('; '), standard: asText(standards.get(name)) };
   });
 }
@@ -39,7 +41,7 @@ function commentsOf(source: string): Map<string, string> {
   const file = ts.createSourceFile('settings.ts', source, ts.ScriptTarget.Latest, true);
   const comments = new Map<string, string>();
   for (const statement of file.statements) {
-    if (!ts.isClassDeclaration(statement) || statement.name?.text !== 'Settings') continue;
+    if (!ts.isClassDeclaration(statement)) continue;
     for (const member of statement.members) {
       const [doc] = ts.getJSDocCommentsAndTags(member).filter(ts.isJSDoc);
       const text = ts.getTextOfJSDocComment(doc?.comment);

@@ -6,7 +6,7 @@ import { printConfiguration, printEnvExample } from './print-settings.js';
 import { settingsTable } from './settings-table.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const SETTINGS = 'src/platform/config/settings.ts';
+const SETTINGS = ['src/platform/config/settings.ts', 'src/platform/config/limits.ts'];
 
 /** Rewrites the printed documents; with `check` only compares them. Answers the exit code. */
 export async function writeDocs({ check }: { readonly check: boolean }): Promise<number> {
@@ -32,7 +32,7 @@ async function outdated(): Promise<[string, string][]> {
 }
 
 async function printed(): Promise<Record<string, string>> {
-  const settings = await settingsTable(join(ROOT, SETTINGS));
+  const settings = await settingsTable(SETTINGS.map((path) => join(ROOT, path)));
   return {
     '.env.example': printEnvExample(settings),
     'docs/configuration.md': printConfiguration(settings),

@@ -26,6 +26,8 @@ export class ExchangeProcess {
   private constructor(
     private readonly child: ChildProcess,
     readonly url: string,
+    /** Where it says how it is. */
+    readonly opsUrl: string,
   ) {
     child.stdout?.on('data', (text: Buffer) => (this.stdout += text.toString()));
     child.stderr?.on('data', (text: Buffer) => (this.stderr += text.toString()));
@@ -44,7 +46,8 @@ export class ExchangeProcess {
       detached: true,
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
-    return new ExchangeProcess(child, `http://127.0.0.1:${port}`);
+    const opsPort = env['OPS_PORT'] ?? port;
+    return new ExchangeProcess(child, `http://127.0.0.1:${port}`, `http://127.0.0.1:${opsPort}`);
   }
 
   /** Starts it and waits until it is ready. */
@@ -69,7 +72,7 @@ export class ExchangeProcess {
   }
 
   async isReady(): Promise<boolean> {
-    return fetch(new URL('/health/ready', this.url))
+    return fetch(new URL('/health/ready', this.opsUrl))
       .then(async (answer) => answer.ok && (await answer.text()) !== '')
       .catch(() => false);
   }

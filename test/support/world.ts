@@ -126,7 +126,7 @@ export class World {
       .useValue(this.clock)
       .compile();
     const app = module.createNestApplication<NestFastifyApplication>(
-      makeAdapter(new SystemClock()),
+      makeAdapter(new SystemClock(), settings),
       { logger: false, bodyParser: false },
     );
     configureHttp(app);

@@ -1,3 +1,4 @@
 export * from './environment.js';
 export * from './is.js';
+export * from './limits.js';
 export * from './settings.js';

@@ -12,8 +12,8 @@ import {
   Min,
   validateSync,
 } from 'class-validator';
-import { isIP } from 'node:net';
 import { Is } from './is.js';
+import { areCidrs, Limits, list } from './limits.js';
 
 export type Role = 'api' | 'worker';
 
@@ -22,13 +22,6 @@ const ROLES: readonly Role[] = ['api', 'worker'];
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-const list = ({ value }: { value: unknown }): unknown =>
-  typeof value === 'string'
-    ? value
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean)
-    : value;
 const numbers = (given: { value: unknown }): unknown => {
   const parts = list(given);
   return Array.isArray(parts) ? parts.map(Number) : parts;
@@ -40,7 +33,7 @@ const flag = ({ value }: { value: unknown }): unknown =>
  * Every setting, named as its environment variable. Read once, at start; a bad value stops the start
  * with one line that names it. docs/configuration.md is printed from this file.
  */
-export class Settings {
+export class Settings extends Limits {
   /** Port of the HTTP API. 0 takes a free one. */
   @Expose()
   @Type(() => Number)
@@ -186,6 +179,14 @@ export class Settings {
   @Max(1000)
   ENDPOINT_IN_FLIGHT: number = 20;
 
+  /** Most attempts in flight to all endpoints of one partner, over all processes. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  RECIPIENT_IN_FLIGHT: number = 40;
+
   /** Pushes that this process has under way at once: several times what one endpoint may keep busy. */
   @Expose()
   @Type(() => Number)
@@ -284,9 +285,15 @@ export function readSettings(
   return settings;
 }
 
+function limitsTogether({ CONNECTION_TIMEOUT_MS, LONG_POLL_MS }: Settings): string[] {
+  return CONNECTION_TIMEOUT_MS > LONG_POLL_MS
+    ? []
+    : ['  CONNECTION_TIMEOUT_MS: must be more than LONG_POLL_MS, or polls are cut off'];
+}
+
 /** Rules between settings. */
 function together(settings: Settings): string[] {
-  const faults: string[] = [];
+  const faults: string[] = limitsTogether(settings);
   if (settings.embedded) {
     if (!Array.isArray(settings.ROLES) || settings.ROLES.length !== ROLES.length)
       faults.push(
@@ -312,17 +319,6 @@ function isPostgresUrl(value: unknown): boolean {
 
 function isRedisUrl(value: unknown): boolean {
   return typeof value === 'string' && /^rediss?:\/\/./.test(value) && URL.canParse(value);
-}
-
-function areCidrs(value: unknown): boolean {
-  return Array.isArray(value) && value.every((cidr) => isCidr(String(cidr)));
-}
-
-function isCidr(cidr: string): boolean {
-  const [address, bits, rest] = cidr.split('/');
-  const family = isIP(address ?? '');
-  const most = family === 4 ? 32 : 128;
-  return family !== 0 && rest === undefined && /^\d{1,3}$/.test(bits ?? '') && Number(bits) <= most;
 }
 
 function areWaits(value: unknown): boolean {

@@ -1,8 +1,10 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { ServerOptions } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Broken, JsonFault, parseStrictJson, Refused } from '../../envelope/index.js';
 import { uuidV7 } from '../ids.js';
 import type { Clock } from '../clock.js';
+import { type Limits, Settings } from '../config/index.js';
 import type { Routes } from './routes.js';
 
 /** Body limits, in bytes. One envelope is at most 1 MiB, a batch at most 16 MiB. */
@@ -27,18 +29,28 @@ type AnswerError = (error: unknown, request: FastifyRequest, reply: FastifyReply
 /** How a path is answered that does not decode or is too long. */
 const BAD_PATHS = new WeakMap<FastifyInstance, AnswerError>();
 
-/** Fastify with every limit set on purpose (its defaults: ATTACKS.md appendix B). */
-export function makeAdapter(clock: Clock): FastifyAdapter {
+/** Node's own bounds, named so that no release of it changes them. */
+const MAX_HEADER_BYTES = 16_384;
+/** Node drops headers beyond a number of its own without a word: here they are refused instead. */
+const MAX_HEADERS = 100;
+/** How often Node looks for requests whose time is over: this much later they end at most. */
+const LOOK_EVERY_MS = 5_000;
+/** A connection is not kept for ever: after a roll-out, load spreads over new processes. */
+const MAX_REQUESTS_PER_SOCKET = 10_000;
+
+/** Fastify with every limit set on purpose (docs/operations.md lists them beside its defaults). */
+export function makeAdapter(clock: Clock, limits: Limits = new Settings()): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: 30_000,
-    // Longer than a long poll, shorter than for ever.
-    connectionTimeout: 150_000,
-    keepAliveTimeout: 72_000,
+    http: serverOptions(limits),
+    requestTimeout: limits.REQUEST_TIMEOUT_MS,
+    connectionTimeout: limits.CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: Math.min(72_000, limits.CONNECTION_TIMEOUT_MS),
+    maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
     exposeHeadRoutes: false,
     // A kid has up to 128 characters, each up to three in a path.
     routerOptions: { maxParamLength: 400 },
-    trustProxy: false,
+    trustProxy: limits.TRUST_PROXY.length > 0 && limits.TRUST_PROXY,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
@@ -51,6 +63,16 @@ export function makeAdapter(clock: Clock): FastifyAdapter {
   });
 }
 
+/** What Node is told when it makes a server; the ops port's is made alike. */
+export function serverOptions({ REQUEST_TIMEOUT_MS }: Limits): ServerOptions {
+  return {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: Math.ceil(REQUEST_TIMEOUT_MS / 2),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, Math.ceil(REQUEST_TIMEOUT_MS / 4)),
+  };
+}
+
 /** Parsers, fixed headers and the checks that come before any route. Call before `init`. */
 export function prepareFastify(
   fastify: FastifyInstance,
@@ -58,6 +80,8 @@ export function prepareFastify(
   answerError: AnswerError,
 ): void {
   routes.watch(fastify);
+  // None is dropped: the block is bounded by its bytes, and checkRequest refuses too many.
+  fastify.server.maxHeadersCount = 0;
   BAD_PATHS.set(fastify, answerError);
   fastify.addHook('onRoute', (route) => {
     if (route.url === BATCH_ROUTE) route.bodyLimit = MAX_BATCH_BYTES;
@@ -99,6 +123,8 @@ const FIXED_HEADERS = {
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
+  // What is not a page runs nothing, whatever a browser takes it for; pages say what they need.
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
 function setFixedHeaders(request: FastifyRequest, reply: FastifyReply): void {
@@ -107,6 +133,8 @@ function setFixedHeaders(request: FastifyRequest, reply: FastifyReply): void {
 
 /** What Fastify lets through and RFC 9112 section 3.2 and RFC 9110 section 8.4 do not. */
 function checkRequest(request: FastifyRequest): void {
+  if (request.raw.rawHeaders.length > 2 * MAX_HEADERS)
+    throw new Refused('validation_failed', `at most ${MAX_HEADERS} headers`);
   const hosts = request.raw.rawHeaders.filter((name, i) => i % 2 === 0 && /^host$/i.test(name));
   if (hosts.length !== 1) throw new Refused('validation_failed', 'exactly one host header');
   if (request.headers['content-encoding'] !== undefined)

@@ -7,6 +7,8 @@ import { Log } from '../log/index.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Stopping } from '../stopping.js';
 import { prepareFastify } from './adapter.js';
+import { separateOps } from './ops-port.js';
+import { guardDocs } from './pages.js';
 import { ProblemFilter } from './problem.filter.js';
 import { Routes } from './routes.js';
 
@@ -16,11 +18,23 @@ export function configureHttp(app: NestFastifyApplication): void {
   const filter = new ProblemFilter(app.get(Settings), app.get(Log), routes);
   const fastify = app.getHttpAdapter().getInstance();
   prepareFastify(fastify, routes, (error, request, reply) => filter.answer(error, request, reply));
+  separateOps(app);
+  guardDocs(fastify);
+  fastify.server.maxConnections = app.get(Settings).MAX_CONNECTIONS;
+  overTls(fastify, app.get(Settings));
   measure(fastify, app.get(Metrics));
   closeWhenStopping(fastify, app.get(Stopping));
   if (!app.get(Settings).runs('api')) showOnlyHealth(fastify);
   app.useGlobalFilters(filter);
   app.useGlobalPipes(strictValidation());
+}
+
+/** Partners reach it by https: their clients keep to it from then on. Plain http is left as it is. */
+function overTls(fastify: FastifyInstance, { issuer }: Settings): void {
+  if (!issuer.startsWith('https:')) return;
+  fastify.addHook('onRequest', async (_request, reply) => {
+    reply.header('strict-transport-security', 'max-age=31536000');
+  });
 }
 
 /** A worker is watched, not called, whatever the modules that it shares with the API bring along. */
