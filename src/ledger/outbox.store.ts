@@ -88,7 +88,8 @@ export class OutboxStore {
 function admitStatement({
   at,
   until,
-  perEndpoint, perRecipient,
+  perEndpoint,
+  perRecipient,
   most,
 }: Admission): ReturnType<typeof sql<AttemptJob>> {
   return sql<AttemptJob>`/* prepared: admit-attempts */

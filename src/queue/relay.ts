@@ -92,6 +92,7 @@ export class Relay implements OnApplicationBootstrap {
         at: now,
         until,
         perEndpoint: settings.ENDPOINT_IN_FLIGHT,
+        perRecipient: settings.RECIPIENT_IN_FLIGHT,
         most: MOST,
       });
       admitted = jobs.length;

@@ -383,6 +383,25 @@ describe.each(engines())('one endpoint and the others on %s', (engine) => {
     expect(most).toBe(2);
   });
 
+  it('shares what its partner may have in flight with the partner’s other endpoints', async () => {
+    const [bob] = await hang({ RECIPIENT_IN_FLIGHT: '3', SWEEP_MS: '100' });
+    const other = await world.receiver();
+    other.answer = slow.answer;
+    await bob.listens(other, { types: ['other.created'] });
+    for (let n = 0; n < 5; n++) {
+      await alice.sends(bob);
+      await alice.sends(bob, { type: 'other.created' });
+    }
+
+    await until('three are in flight', () => atOnce === 3);
+    release();
+
+    // What is for the other endpoint matches the first one as well.
+    await slow.have(10);
+    await other.have(5);
+    expect(most).toBe(3);
+  });
+
   it('that hangs keeps nobody else waiting, with the settings as they come', async () => {
     const [bob, carol, quick] = await hang({});
     await Promise.all(Array.from({ length: 40 }, () => alice.sends(bob)));

@@ -23,7 +23,8 @@ export class InboxWaiters implements OnModuleDestroy {
   listen(recipient: PartnerId): { until: (ms: number, signal: AbortSignal) => Promise<void> } {
     const set = this.#waiting.get(recipient) ?? new Set();
     this.#waiting.set(recipient, set);
-    const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
+    const { promise: woken, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
     set.add(wake);
     const forget = (): void => {
       set.delete(wake);

@@ -166,7 +166,8 @@ const WHAT = [
   `create index delivery_waiting on delivery (endpoint_id, next_attempt_at, seq)
     where state = 'waiting'`,
   `create index delivery_due on delivery (next_attempt_at) where state = 'waiting'`,
-  `create index delivery_busy on delivery (endpoint_id) where state in ('queued', 'delivering')`,
+  `create index delivery_busy on delivery (recipient, endpoint_id)
+    where state in ('queued', 'delivering')`,
   `create index delivery_overdue on delivery (until) where until is not null`,
   `create index delivery_inbox on delivery (recipient, seq) where state in ('available', 'leased')`,
   `create index delivery_open on delivery (exp) where ended_at is null`,
