@@ -46,7 +46,7 @@ export class VerifyAgain {
   /** Throws Refused. */
   async run(facts: DeliveryFacts): Promise<VerifiedEnvelope> {
     const envelope = await VerifiedEnvelope.verify(facts.envelope.body, {
-      now: this.clock.now(),
+      now: notBefore(facts.envelope.acceptedAt, this.clock.now()),
       issuer: this.settings.issuer,
       trust: this.#trustFor(facts),
       step: 'delivery',
@@ -59,6 +59,11 @@ export class VerifyAgain {
   #trustFor(facts: DeliveryFacts): Trust {
     return facts.sender === EXCHANGE_ID ? this.exchange : new TrustInFacts(facts, this.trust.fresh);
   }
+}
+
+// Clocks of processes differ: what one has accepted is not from the future for another (ATTACKS 165).
+function notBefore(acceptedAt: Date, now: Date): Date {
+  return now < acceptedAt ? acceptedAt : now;
 }
 
 function isOf({ claims, signed }: VerifiedEnvelope, facts: DeliveryFacts): boolean {
