@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { banner } from './banner.js';
 import {
+  chargeCallers,
   configureHttp,
   listenForOps,
   Log,
@@ -39,6 +40,7 @@ async function makeApp(settings: Settings): Promise<NestFastifyApplication> {
     { logger: new Log(settings.LOG_LEVEL), abortOnError: false, bodyParser: false },
   );
   configureHttp(app);
+  if (settings.runs('api')) chargeCallers(app);
   if (settings.runs('api')) serveOpenApi(app);
   return app;
 }
@@ -59,7 +61,7 @@ function stopOnSignals(app: NestFastifyApplication): void {
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     app.get(Stopping).begin();
     app.close().then(
-      () => process.exit(0),
+      () => process.exit(process.exitCode ?? 0),
       () => process.exit(1),
     );
   };

@@ -56,6 +56,20 @@ describe('the embedded default', () => {
     expect(exchange.stderr).toBe('');
   });
 
+  it('ends with 1 when its PostgreSQL was killed, and starts again on the same data', async () => {
+    const dataDir = join(dir, 'data');
+    const pidFile = join(dataDir, 'postgres', 'postgres', 'cluster', 'postmaster.pid');
+    const [pid = ''] = (await readFile(pidFile, 'utf8')).split('\n');
+    process.kill(Number(pid), 'SIGKILL');
+
+    const { code } = await exchange.exit();
+
+    expect(code).toBe(1);
+    exchange = await ExchangeProcess.start(env);
+    expect(await alice.sends(bob, { type: 'kept.after-loss' })).toMatchObject({ status: 200 });
+    await bob.poll({ returnImmediately: true });
+  });
+
   it('ends on Ctrl-C within 5 s with 0, a poll and a push under way, and loses nothing', async () => {
     receiver.answer = () => HANG;
     const envelope = await alice.sign({ to: 'bob', type: 'push.hangs', data: 1 });

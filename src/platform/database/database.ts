@@ -32,6 +32,7 @@ export class Database implements OnApplicationShutdown {
     try {
       await prepare(db, settings, clock);
       await wakeups.open();
+      void embedded?.lost.then(() => endProcess(log));
       return new Database(db, wakeups, url, embedded);
     } catch (error) {
       await wakeups.close();
@@ -51,6 +52,13 @@ export class Database implements OnApplicationShutdown {
     await this.db.destroy();
     await this.embedded?.stop();
   }
+}
+
+/** Whoever started us starts us again, and with us a PostgreSQL on the same data. */
+function endProcess(log: Log): void {
+  log.broken('database.embedded_lost', new Broken('the embedded PostgreSQL ended by itself'));
+  process.exitCode = 1;
+  process.kill(process.pid, 'SIGTERM');
 }
 
 function runEmbedded(settings: Settings): Promise<EmbeddedPostgres> {

@@ -47,6 +47,8 @@ export interface EmbeddedPostgres {
   /** `postgres://sealpost:<password>@127.0.0.1:<port>/sealpost`: a secret. */
   readonly url: string;
   readonly pid: number;
+  /** Resolves when PostgreSQL ended although nobody called `stop`; else never. */
+  readonly lost: Promise<void>;
   /** Fast shutdown; resolves when the postmaster has gone. Idempotent. */
   stop(): Promise<void>;
 }
@@ -176,15 +178,17 @@ function handleOf(
     lock.release();
     log(`PostgreSQL (pid ${pid}) has stopped`);
   };
-  const tellOfLoss = async (): Promise<void> => {
-    await supervised.gone;
-    if (stopped === undefined) log(`PostgreSQL (pid ${pid}) ended by itself: see ${logFile}`);
-  };
-  void tellOfLoss();
+  const { promise: lost, resolve: tellOfLoss } = Promise.withResolvers<void>();
+  void supervised.gone.then(() => {
+    if (stopped !== undefined) return;
+    log(`PostgreSQL (pid ${pid}) ended by itself: see ${logFile}`);
+    tellOfLoss();
+  });
   log(`PostgreSQL (pid ${pid}) is ready on 127.0.0.1:${port} with its data in ${directory}`);
   return {
     url: urlOf(port, password, 'sealpost'),
     pid,
+    lost,
     stop: () => (stopped ??= stop()),
   };
 }
