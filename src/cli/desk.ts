@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
-import { Exchange, Identity, PeerKeys, Session } from '../client/index.js';
+import { Directory, Exchange, Identity, Session } from '../client/index.js';
 import { OPERATOR_ID } from '../envelope/index.js';
 import type { Line, Option } from './command.js';
+import { type Receiving, receivingOf } from './content.js';
 import { environment } from './environment.js';
 import { UsageFault } from './failures.js';
 import { readPrivateJwk } from './files.js';
+import { KnownKeys } from './known-keys.js';
 import type { Out } from './out.js';
-import { chosenProfile, identityOf, type Profile, readProfile } from './profile.js';
+import { chosenProfile, identityOf, KNOWN_SUFFIX, type Profile, readProfile } from './profile.js';
 
 const DEFAULT_URL = 'http://localhost:3000';
 const OPERATOR_FILE = 'operator.jwk';
@@ -59,10 +61,16 @@ export class Desk {
     return new Session(await identityOf(path, profile), this.exchange(profile.url));
   }
 
-  /** The same, with the keys of those it hears from. */
-  async receiver(): Promise<{ readonly session: Session; readonly peers: PeerKeys }> {
-    const session = await this.session();
-    return { session, peers: new PeerKeys(session) };
+  /** The same, with the keys of those it deals with, as far as they are known to be theirs. */
+  async directory(): Promise<Directory> {
+    const { path } = await this.profile();
+    const pins = new KnownKeys(path.replace(/(?:\.json)?$/, KNOWN_SUFFIX));
+    return new Directory(await this.session(), { pins });
+  }
+
+  /** The same, for what comes in. */
+  async receiver(): Promise<Receiving> {
+    return receivingOf(await this.directory());
   }
 
   /** The operator of the exchange. */

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { ExchangeRefused } from '../client/index.js';
-import { Refused } from '../envelope/index.js';
+import { Refused, Rejected } from '../envelope/index.js';
 import type { Out } from './out.js';
 
 /** What the command ends with; documented in `sealpost --help`. */
@@ -47,6 +47,10 @@ function explain(error: unknown, url: string): Told {
     const { code, detail, message } = error;
     const title = detail === undefined ? message : message.slice(0, -detail.length - 2);
     return { exit: EXIT.refused, code, title, ...given(detail), more: `${url}/errors#${code}` };
+  }
+  if (error instanceof Rejected) {
+    const { code, message: title } = error;
+    return { exit: EXIT.refused, code, title };
   }
   if (error instanceof UsageFault) {
     const { message: title, hint: more } = error;

@@ -8,6 +8,8 @@ import { readObject, readPrivateJwk, writeOwn } from './files.js';
 
 const FOLDER = '.sealpost';
 const SUFFIX = '.json';
+/** Beside each profile: whose keys it has seen. */
+export const KNOWN_SUFFIX = '.known.json';
 
 /** Who somebody is at which exchange, so that nothing is typed twice. Holds paths of keys, never keys. */
 export interface Profile {
@@ -42,7 +44,7 @@ export async function chosenProfile(named: string | undefined): Promise<string> 
 async function profileNames(): Promise<string[]> {
   const files = await readdir(FOLDER).catch(() => []);
   return files
-    .filter((file) => file.endsWith(SUFFIX))
+    .filter((file) => file.endsWith(SUFFIX) && !file.endsWith(KNOWN_SUFFIX))
     .map((file) => file.slice(0, -SUFFIX.length))
     .toSorted();
 }

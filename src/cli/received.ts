@@ -1,23 +1,28 @@
 import pc from 'picocolors';
-import type { ReceivedClaims } from '../client/index.js';
+import type { Message, ReceivedClaims } from '../client/index.js';
 import type { Out } from './out.js';
 import { shown } from './out.js';
 
+/** One envelope that came and whose signature held. */
+export interface Received {
+  readonly deliveryId: string;
+  readonly envelope: string;
+  readonly claims: ReceivedClaims;
+  /** What was sealed in it, if this profile could open it. */
+  readonly opened?: Message | undefined;
+}
+
 /** Prints one envelope whose signature held. */
-export function printReceived(
-  out: Out,
-  received: {
-    readonly deliveryId: string;
-    readonly envelope: string;
-    readonly claims: ReceivedClaims;
-  },
-): void {
-  out.result(received, () => {
+export function printReceived(out: Out, { opened, ...received }: Received): void {
+  const more = opened === undefined ? {} : { opened: { data: opened.data } };
+  out.result({ ...received, ...more }, () => {
     const { iss, aud, type, jti, data, sealed } = received.claims;
     const time = new Date().toISOString().slice(11, 19);
     const head = `${pc.green('✓')} ${pc.dim(time)}  ${pc.bold(`${iss} → ${aud}`)}  ${pc.cyan(shown(type))}`;
-    const content = sealed === undefined ? shown(data) : pc.dim('sealed for you');
-    return `${head}  ${pc.dim(`jti ${shown(jti)}`)}\n  ${content}`;
+    const content =
+      sealed === undefined ? shown(data) : opened && `${shown(opened.data)}  ${pc.dim('(sealed)')}`;
+    const jtiText = pc.dim(`jti ${shown(jti)}`);
+    return `${head}  ${jtiText}\n  ${content ?? pc.dim('sealed, and this profile has no key that opens')}`;
   });
 }
 
@@ -30,15 +35,4 @@ export function printTurnedAway(
   out.fault({ turnedAway }, () =>
     [pc.red('✗'), pc.dim(deliveryId), pc.red(code), detail ?? ''].join(' ').trimEnd(),
   );
-}
-
-const ERR: Readonly<Record<string, string>> = {
-  aud: 'invalid_audience',
-  iss: 'invalid_issuer',
-};
-
-/** The word of RFC 8935 section 2.4 for what was wrong with an envelope. */
-export function errOf({ code, detail }: { code: string; detail?: string | undefined }): string {
-  if (code === 'key_unknown' || code === 'signature_invalid') return 'invalid_key';
-  return ERR[detail ?? ''] ?? 'invalid_request';
 }

@@ -1,13 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { PeerKeys, ReceivedClaims } from '../client/index.js';
-import { EXCHANGE_ID, Refused } from '../envelope/index.js';
-import { errOf } from './received.js';
-
-export interface Received {
-  readonly deliveryId: string;
-  readonly envelope: string;
-  readonly claims: ReceivedClaims;
-}
+import { refusalOf } from '../client/index.js';
+import { EXCHANGE_ID } from '../envelope/index.js';
+import type { Receiving } from './content.js';
+import type { Received } from './received.js';
 
 export interface WebhookEvents {
   /** Called before the exchange gets its 202. */
@@ -29,12 +24,12 @@ export class Webhook {
   ) {}
 
   static async start(
-    peers: PeerKeys,
+    receiving: Receiving,
     events: WebhookEvents,
     at: { readonly host: string; readonly port: number },
   ): Promise<Webhook> {
     const server = createServer((request, response) => {
-      answer(request, peers, events).then(
+      answer(request, receiving, events).then(
         ({ status, body }) => end(response, status, body),
         // No keys to verify with just now: the exchange comes again.
         () => end(response, 503),
@@ -65,7 +60,7 @@ interface Answer {
 
 async function answer(
   request: IncomingMessage,
-  peers: PeerKeys,
+  { peers, content }: Receiving,
   events: WebhookEvents,
 ): Promise<Answer> {
   if (request.method !== 'POST') return { status: 405 };
@@ -76,12 +71,15 @@ async function answer(
   const given = request.headers['webhook-id'];
   const deliveryId = typeof given === 'string' ? given : '';
   try {
-    return take({ deliveryId, envelope, claims: await peers.verify(envelope) }, events);
+    const claims = await peers.verify(envelope);
+    const opened = await content.of(envelope, claims);
+    return take({ deliveryId, envelope, claims, opened }, events);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    const { code, detail } = error;
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    const { code, detail, err, description } = refusal;
     events.turnedAway({ deliveryId, code, ...(detail === undefined ? {} : { detail }) });
-    return { status: 400, body: { err: errOf(error), description: error.message } };
+    return { status: 400, body: { err, description } };
   }
 }
 

@@ -10,6 +10,8 @@ export type SealedRule = boolean | ((about: { from: string; type: string }) => b
 export interface ReadRules {
   readonly schemas?: Schemas | undefined;
   readonly requireSealed: SealedRule;
+  /** What time it is; by the clock unless told otherwise. */
+  readonly now?: () => Date;
 }
 
 /** Verifies and opens for one recipient. Whether something came before is for others to know. */
@@ -47,7 +49,7 @@ export class Reader {
 
   async #world(): Promise<World> {
     return {
-      now: new Date(),
+      now: this.rules.now?.() ?? new Date(),
       issuer: await this.directory.issuer(),
       trust: this.directory,
       // Its key may have been retired since the exchange took it.

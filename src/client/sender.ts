@@ -130,7 +130,9 @@ export class Sender<Known extends Schemas = Schemas> {
 
   // What cannot be proved later is not taken for an acceptance now.
   async #checked(accepted: Accepted, envelope: string): Promise<Sent> {
-    const { state } = await this.directory.verifyReceipt(accepted.receipt, envelope);
+    const { iss, state } = await this.directory.verifyReceipt(accepted.receipt, envelope);
+    // A recipient's own receipt is one too, and says something else.
+    if (iss !== (await this.directory.issuer())) throw new Rejected('receipt_invalid', 'iss');
     if (state !== 'accepted') throw new Rejected('receipt_invalid', 'state');
     return { ...accepted, envelope };
   }

@@ -71,6 +71,7 @@ export interface TokenParts {
   readonly typ: string;
   readonly kid: string;
   readonly iss: string;
+  readonly payload: Readonly<Record<string, unknown>>;
 }
 
 /** Takes a token apart by the same strict rules, without believing it. Throws Refused. */
@@ -81,7 +82,7 @@ export function tokenParts(
   const { header, payload } = parseToken(token, { typ, maxBytes: MAX_BYTES });
   const { iss } = payload;
   if (typeof iss !== 'string') throw new Refused('claims_invalid', 'iss');
-  return { typ: header.typ, kid: header.kid, iss };
+  return { typ: header.typ, kid: header.kid, iss, payload };
 }
 
 async function verifyWith(token: string, typ: string, jwks: PublishedJwks): Promise<ParsedToken> {

@@ -67,8 +67,7 @@ export class OpeningKey {
 
   async #open(sealed: string): Promise<Opened> {
     const header = parseSealed(sealed);
-    if (header.kid !== this.kid || header.crv !== this.publicJwk['crv'])
-      throw new Rejected('cannot_open');
+    if (header.kid !== this.kid) throw new Rejected('cannot_open');
     const { plaintext } = await compactDecrypt(sealed, this.#key, {
       keyManagementAlgorithms: [this.#alg],
       contentEncryptionAlgorithms: [...CONTENT_ENCS],

@@ -3,7 +3,7 @@ import { CompactEncrypt, importJWK } from 'jose';
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { partnerId, Rejected } from '../envelope/index.js';
+import { type KeyId, partnerId, Rejected } from '../envelope/index.js';
 import type { ContentEnc, SealAlg } from './algorithms.js';
 import { generateKey } from './generate-key.js';
 import { OpeningKey } from './opening-key.js';
@@ -89,6 +89,31 @@ describe.each(MATRIX)('sealed with %s on %s and %s', (alg, crv, enc) => {
 });
 
 describe('an opening key', () => {
+  it('does not open what names another key, though it be sealed to this one', async () => {
+    const key = await holder('ECDH-ES', 'X25519');
+    const kid = 'other' as KeyId;
+    const sealed = await seal('secret', { to: { ...key.admitted, kid }, replicated });
+
+    expect(await attempt(key, sealed)).toBe(SHUT);
+  });
+
+  it.each(['=', '\n', ' '])('opens one spelling only: not with %j behind it', async (more) => {
+    const key = await holder('ECDH-ES', 'X25519');
+    const sealed = await seal('secret', { to: key.admitted, replicated });
+
+    expect(await attempt(key, sealed + more)).toBe(SHUT);
+  });
+
+  it('does not open what has a member of the header that is unknown', async () => {
+    const key = await holder('ECDH-ES', 'X25519');
+    const { kid, alg, use: _use, ...material } = key.publicJwk;
+    const sealed = await new CompactEncrypt(new TextEncoder().encode('secret'))
+      .setProtectedHeader({ alg, kid, enc: 'A256GCM', cty: 'JWT', jku: 'x', ...replicated })
+      .encrypt(await importJWK(material, alg));
+
+    expect(await attempt(key, sealed)).toBe(SHUT);
+  });
+
   it('does not open what is sealed with another algorithm of its key material', async () => {
     const made = await generateKey('enc', 'ECDH-ES', { crv: 'P-256' });
     const direct = await OpeningKey.import(made.privateJwk);

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Finished, Program } from '../support/command.js';
 import { freePort } from '../support/services.js';
+import { claimsOf } from '../support/receiver.js';
 import { ISSUER, World } from '../support/world.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
@@ -176,6 +177,56 @@ describe('the sealpost command', () => {
     expect(await lines(['poll', '-p', 'taker', '--once'])).toEqual([]);
   });
 
+  it('seals, and opens what was sealed to it: polled, kept in a file, pushed', async () => {
+    await partner('closed', '--alg', 'ES256');
+    await partner('reader', '--enc', 'ECDH-ES+A256KW', '--crv', 'X25519');
+    await partner('blind');
+    for (const to of ['reader', 'blind']) await json(['grant', 'closed', '*', '-p', to]);
+    const words = ['send', 'reader', 'salary.paid', '{"amount":12}', '-p', 'closed', '--sealed'];
+
+    const sent = await json(words);
+    const polled = await json(['poll', '-p', 'reader', '--once']);
+    const file = fileOf('sealed.jwt', sent['envelope']);
+    const opened = await run(['open', file, '-p', 'reader']);
+    const evidence = await run(
+      ['open', '-', '--message', '-p', 'reader'],
+      String(sent['envelope']),
+    );
+    const listener = start(['listen', '-p', 'reader', '--add', '--count', '1']);
+    await listener.says(/knows now/);
+    await json([...words, '--jti', 'pushed']);
+    const pushed = await listener.finish();
+
+    expect(claimsOf(String(sent['envelope']))).toMatchObject({ sealed: expect.any(String) });
+    expect(polled).toMatchObject({ claims: { iss: 'closed' }, opened: { data: { amount: 12 } } });
+    expect(opened.stdout).toMatch(/closed .*sealed for you, opened[^]*\{"amount":12\}/);
+    expect(claimsOf(evidence.stdout)).toMatchObject({ iss: 'closed', data: { amount: 12 } });
+    expect(pushed.stdout).toMatch(/\{"amount":12\} .*\(sealed\)/);
+    for (const { exit } of [opened, evidence, pushed]) expect(exit).toBe(0);
+  });
+
+  it('seals to nobody who states no key, and opens for nobody else', async () => {
+    const words = ['send', 'blind', 'salary.paid', '{}', '-p', 'closed', '--sealed'];
+
+    const refused = await run([...words, '--json']);
+    const sent = await json(['send', 'reader', 'a.b', '1', '-p', 'closed', '--sealed']);
+    const other = await run(['open', '-', '-p', 'blind', '--json'], String(sent['envelope']));
+
+    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('peer_unknown') });
+    expect(other).toMatchObject({ exit: 1, stdout: '' });
+  });
+
+  it('knows whose keys it has seen, and does not believe others', async () => {
+    const known = join(cwd, '.sealpost', 'closed.known.json');
+    const seen = JSON.parse(readFileSync(known, 'utf8')) as Record<string, string[]>;
+    expect(seen).toEqual({ reader: [expect.any(String)], blind: [expect.any(String)] });
+    writeFileSync(known, JSON.stringify({ ...seen, reader: ['another'] }));
+
+    const refused = await run(['send', 'reader', 'a.b', '1', '-p', 'closed', '--sealed', '--json']);
+
+    expect(refused).toMatchObject({ exit: 1, stderr: expect.stringContaining('peer_unknown') });
+  });
+
   it('sends the same bytes again without delivering twice', async () => {
     await partner('careful');
     await partner('calm');
@@ -290,7 +341,7 @@ describe('the sealpost command', () => {
     const { stdout } = await run(['--help']);
     const names = [...stdout.matchAll(/^ {2}([a-z]+) {2,}[A-Z]/gm)].map(([, name]) => name ?? '');
 
-    expect(names).toHaveLength(13);
+    expect(names).toHaveLength(14);
     for (const help of await Promise.all(names.map((name) => run([name, '--help'])))) {
       expect(help).toMatchObject({ exit: 0, stderr: '' });
       expect(help.stdout).toMatch(/\nExamples\n {2}# .+\n {2}.*sealpost /);

@@ -388,6 +388,12 @@ describe('key substitution by the exchange', () => {
     expect(await send()).toBe('peer_unknown no enc key');
   });
 
+  it('of the name of the true one, which its owner would not know', async () => {
+    exchange.directory.set(bob.id, [entry('sig'), { ...entry('enc'), kid: 'renamed' }]);
+
+    expect(await send()).toBe('peer_unknown no enc key');
+  });
+
   it('of the enc key, stated by a sig key of its own that it lists besides', async () => {
     const directory = new Sender(alice.session).directory;
     await directory.sealingKey(bob.id);
@@ -421,6 +427,16 @@ describe('key substitution by the exchange', () => {
     const identity = await Identity.of(bob.id, keys);
     const elsewhere = await identity.registration({ name: 'x', contact: 'x' }, 'https://evil.test');
     const [statement] = elsewhere.statements;
+    exchange.directory.set(bob.id, [entry('sig'), { ...entry('enc'), statement }]);
+
+    expect(await send()).toBe('peer_unknown no enc key');
+  });
+
+  it.each(['iss', 'sub'])('with a statement whose %s is another partner', async (claim) => {
+    const statement = await bob.identity.sign(TYP.keyStatement, {
+      ...claimsOf(String(entry('enc')['statement'])),
+      [claim]: mallory.id,
+    });
     exchange.directory.set(bob.id, [entry('sig'), { ...entry('enc'), statement }]);
 
     expect(await send()).toBe('peer_unknown no enc key');
@@ -494,6 +510,56 @@ describe('key substitution by the exchange', () => {
   });
 });
 
+describe('the key that is sealed to', () => {
+  /** The exchange lists two stated keys of bob's, the older one last, the newer one as told. */
+  async function listed(changed: Record<string, unknown> = {}): Promise<string> {
+    const [sig, older] = exchange.directory.get(bob.id) ?? [];
+    const { privateJwk, publicJwk, jkt } = await Identity.generateKey('enc', 'ECDH-ES');
+    const now = Math.floor(Date.now() / 1000);
+    const statement = await bob.identity.sign(TYP.keyStatement, {
+      ...claimsOf(String(older?.['statement'])),
+      iat: now + 5,
+      exp: now + 65,
+      jti: 'newer',
+      kid: privateJwk['kid'],
+      jkt,
+    });
+    const newer = { ...publicJwk, status: 'active', statement, ...changed };
+    exchange.directory.set(bob.id, [sig ?? {}, newer, older ?? {}]);
+    const { kid } = await new Sender(alice.session).directory.sealingKey(bob.id);
+    return kid === publicJwk.kid ? 'the newer' : 'the older';
+  }
+  const seconds = (fromNow: number) => Math.floor(Date.now() / 1000) + fromNow;
+
+  it('is the one that was stated last', async () => {
+    expect(await listed()).toBe('the newer');
+    expect(await listed({ nbf: seconds(-10), exp: seconds(100) })).toBe('the newer');
+  });
+
+  it.each<[string, () => Record<string, unknown>]>([
+    ['retired', () => ({ status: 'retired' })],
+    ['revoked', () => ({ status: 'revoked' })],
+    ['not yet good', () => ({ nbf: seconds(100) })],
+    ['good no more', () => ({ exp: seconds(-10) })],
+  ])('is none that is %s', async (_what, changed) => {
+    expect(await listed(changed())).toBe('the older');
+  });
+
+  it('is none whose statement was made in the future', async () => {
+    const [sig, enc] = exchange.directory.get(bob.id) ?? [];
+    const statement = await bob.identity.sign(TYP.keyStatement, {
+      ...claimsOf(String(enc?.['statement'])),
+      iat: seconds(3600),
+      exp: seconds(3660),
+    });
+    exchange.directory.set(bob.id, [sig ?? {}, { ...enc, statement }]);
+
+    await expect(new Sender(alice.session).directory.sealingKey(bob.id)).rejects.toMatchObject({
+      code: 'peer_unknown',
+    });
+  });
+});
+
 describe('a dishonest receipt', () => {
   const send = () => new Sender(alice.session).send(bob.id, 'invoice.created', { n: 1 });
   beforeEach(() => {
@@ -514,6 +580,22 @@ describe('a dishonest receipt', () => {
     exchange.receiptOf = (envelope) => exchange.sign(envelope, { state: 'delivered' });
 
     await expect(send()).rejects.toMatchObject({ code: 'receipt_invalid' });
+  });
+
+  it('by the recipient, in the exchange’s place, is not taken for an acceptance', async () => {
+    exchange.receiptOf = async (envelope) =>
+      bob.identity.sign(TYP.receipt, {
+        ...claimsOf(await exchange.sign(envelope)),
+        iss: bob.id,
+      });
+
+    await expect(send()).rejects.toMatchObject({ code: 'receipt_invalid', detail: 'iss' });
+  });
+
+  it('by the exchange in another’s name is nobody’s', async () => {
+    exchange.receiptOf = (envelope) => exchange.sign(envelope, { iss: 'https://other.test' });
+
+    await expect(send()).rejects.toMatchObject({ detail: 'iss' });
   });
 
   it('by somebody else is not taken for an acceptance', async () => {

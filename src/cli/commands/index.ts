@@ -5,6 +5,7 @@ import { grant } from './grant.js';
 import { invite } from './invite.js';
 import { keygen } from './keygen.js';
 import { listen } from './listen.js';
+import { open } from './open.js';
 import { poll } from './poll.js';
 import { receipts } from './receipts.js';
 import { register } from './register.js';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   send,
   poll,
   listen,
+  open,
   status,
   receipts,
   verify,

@@ -11,8 +11,8 @@ export const listen: Command = {
   name: 'listen',
   says: 'Runs a webhook: verifies and prints what is pushed to it',
   takes: '',
-  teaches: `Answers the exchange's ownership challenge, verifies each envelope's signature with its sender's keys
-and answers 202; one that does not hold gets 400. With --add the endpoint is added for as long as this
+  teaches: `Answers the exchange's ownership challenge, verifies each envelope's signature with its sender's keys,
+opens it if it is sealed to you, and answers 202; one that does not hold gets 400. With --add the endpoint is added for as long as this
 runs. An envelope may come twice: webhook-id is the same then.`,
   options: {
     port: { type: 'string', value: '<port>', says: 'Default a free one' },
@@ -40,12 +40,13 @@ runs. An envelope may come twice: webhook-id is the same then.`,
   ],
   async run(line, desk) {
     line.atMost(0);
-    const { session, peers } = await desk.receiver();
+    const receiving = await desk.receiver();
+    const { session } = receiving;
     // Before anything listens: an exchange that does not answer is said at once.
     await session.token();
     const done = new Countdown(line.number('count', 1, MAX_COUNT) ?? Infinity, desk.stop);
     const webhook = await Webhook.start(
-      peers,
+      receiving,
       {
         received: (received) => {
           printReceived(desk.out, received);

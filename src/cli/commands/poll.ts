@@ -1,9 +1,9 @@
-import { ExchangeRefused, type PeerKeys, type Session } from '../../client/index.js';
-import { Refused } from '../../envelope/index.js';
+import { ExchangeRefused, refusalOf } from '../../client/index.js';
 import type { Command } from '../command.js';
+import type { Receiving } from '../content.js';
 import type { Desk } from '../desk.js';
 import { persist } from '../persist.js';
-import { errOf, printReceived, printTurnedAway } from '../received.js';
+import { printReceived, printTurnedAway } from '../received.js';
 
 const MAX_EVENTS = 100;
 const MAX_COUNT = 1_000_000_000;
@@ -12,7 +12,8 @@ export const poll: Command = {
   name: 'poll',
   says: 'Collects what waits in your inbox, and follows',
   takes: '',
-  teaches: `Each envelope's signature is verified here with its sender's keys, printed, and acknowledged with
+  teaches: `Each envelope's signature is verified here with its sender's keys, opened if it
+is sealed to you, printed, and acknowledged with
 the next poll; one that does not hold is declined. Ends with Ctrl-C, with --once when nothing more
 waits, with --count after so many.`,
   options: {
@@ -35,13 +36,14 @@ waits, with --count after so many.`,
       inAll: line.number('count', 1, MAX_COUNT) ?? Infinity,
       atOnce: line.number('max', 1, MAX_EVENTS) ?? 20,
     };
-    const { session, peers } = await desk.receiver();
-    const inbox = new Inbox(session, peers, desk);
+    const receiving = await desk.receiver();
+    const inbox = new Inbox(receiving, desk);
     if (line.flag('no-ack')) {
       await inbox.collect(Math.min(most.atOnce, most.inAll), true);
     } else {
       const once = line.flag('once');
-      if (!once) desk.out.note(`Waiting for envelopes to ${session.identity.id}; Ctrl-C ends`);
+      if (!once)
+        desk.out.note(`Waiting for envelopes to ${receiving.session.identity.id}; Ctrl-C ends`);
       await collectAll(inbox, most, once, desk.stop);
     }
     if (line.flag('once') && inbox.taken === 0) desk.out.note('Nothing waits.');
@@ -74,8 +76,7 @@ class Inbox {
   #setErrs: Errors = {};
 
   constructor(
-    private readonly session: Session,
-    private readonly peers: PeerKeys,
+    private readonly receiving: Receiving,
     private readonly desk: Desk,
   ) {}
 
@@ -89,7 +90,7 @@ class Inbox {
         onWait: (waitMs) => out.note(`No answer; once more within ${waitMs / 1000} s`),
       },
       () =>
-        this.session.poll({
+        this.receiving.session.poll({
           maxEvents,
           returnImmediately,
           ack: this.#ack,
@@ -109,7 +110,7 @@ class Inbox {
 
   async acknowledge(): Promise<void> {
     if (this.#ack.length === 0 && Object.keys(this.#setErrs).length === 0) return;
-    await this.session.poll({
+    await this.receiving.session.poll({
       maxEvents: 0,
       returnImmediately: true,
       ack: this.#ack,
@@ -121,20 +122,23 @@ class Inbox {
   async #take(deliveryId: string, envelope: string): Promise<void> {
     this.taken++;
     try {
-      const claims = await this.peers.verify(envelope);
-      printReceived(this.desk.out, { deliveryId, envelope, claims });
+      const { peers, content } = this.receiving;
+      const claims = await peers.verify(envelope);
+      const opened = await content.of(envelope, claims);
+      printReceived(this.desk.out, { deliveryId, envelope, claims, opened });
       this.#ack.push(deliveryId);
     } catch (error) {
       // Its sender's keys are not shown any more: the exchange decides what becomes of it.
       if (error instanceof ExchangeRefused) return;
-      if (!(error instanceof Refused)) throw error;
-      const { code, detail, message: description } = error;
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      const { code, detail, err, description } = refusal;
       printTurnedAway(this.desk.out, {
         deliveryId,
         code,
         ...(detail === undefined ? {} : { detail }),
       });
-      this.#setErrs[deliveryId] = { err: errOf(error), description };
+      this.#setErrs[deliveryId] = { err, description };
     }
   }
 }

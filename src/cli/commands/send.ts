@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import pc from 'picocolors';
-import type { Accepted, Session } from '../../client/index.js';
+import type { Accepted, Directory, Session } from '../../client/index.js';
 import type { Command, Line } from '../command.js';
 import type { Desk } from '../desk.js';
 import { EXIT, UsageFault } from '../failures.js';
@@ -31,6 +31,10 @@ each line of stdin one envelope (--ndjson) or the same content again and again (
       value: '<n>',
       says: 'So many envelopes of the same content',
     },
+    sealed: {
+      type: 'boolean',
+      says: 'Seals the content: nobody reads it but the recipient, not even the exchange',
+    },
     jti: {
       type: 'string',
       value: '<id>',
@@ -56,6 +60,10 @@ each line of stdin one envelope (--ndjson) or the same content again and again (
   },
   examples: [
     { says: 'One', line: `sealpost send bob invoice.created '{"amount":12}'` },
+    {
+      says: 'For their eyes only',
+      line: `sealpost send bob invoice.created '{"amount":12}' --sealed`,
+    },
     { says: 'From a pipe', line: 'jq .invoice order.json | sealpost send bob invoice.created -' },
     {
       says: 'Many, one on each line',
@@ -68,28 +76,43 @@ each line of stdin one envelope (--ndjson) or the same content again and again (
     },
   ],
   async run(line, desk) {
-    const session = await desk.session();
+    const directory = await desk.directory();
+    const { session } = directory;
+    const sign = signerOf(line, directory);
     const persistence: Persistence = {
       tries: TRIES,
       stop: desk.stop,
       onWait: (waitMs) => desk.out.note(`No luck; once more within ${waitMs / 1000} s`),
     };
     const drafts = manyDrafts(line);
-    if (drafts === undefined) return sendOne(line, desk, session, persistence);
+    if (drafts === undefined)
+      return sendOne(await envelopeOf(line, sign), desk, session, persistence);
     if (line.text('jti') !== undefined || line.text('save') !== undefined)
       throw new UsageFault('--jti and --save are for one envelope');
-    await sendAll(signed(drafts, session), desk, session, persistence);
+    await sendAll(signed(drafts, sign), desk, session, persistence);
   },
 };
 
+type Sign = (draft: Draft) => Promise<string>;
+
+/** Sealed, to a key that the recipient states to be its own, or open. */
+function signerOf(line: Line, directory: Directory): Sign {
+  const { session } = directory;
+  if (!line.flag('sealed')) return (draft) => session.sign(draft);
+  return async (draft) => {
+    const via = await session.exchange.issuer();
+    const key = await directory.sealingKey(draft.to);
+    return session.identity.sealedEnvelope({ ...draft, via }, key);
+  };
+}
+
 async function sendOne(
-  line: Line,
+  envelope: string,
   desk: Desk,
   session: Session,
   persistence: Persistence,
 ): Promise<void> {
-  const envelope = await envelopeOf(line, session);
-  const file = line.text('save');
+  const file = desk.line.text('save');
   if (file !== undefined) await writeText(file, envelope);
   const accepted: Accepted = await persist(persistence, () => session.deliver(envelope));
   desk.out.result({ ...accepted, envelope }, () =>
@@ -102,13 +125,13 @@ async function sendOne(
   desk.out.note(`What becomes of it: sealpost status ${accepted.id}`);
 }
 
-async function envelopeOf(line: Line, session: Session): Promise<string> {
+async function envelopeOf(line: Line, sign: Sign): Promise<string> {
   const kept = line.text('signed');
   if (kept !== undefined) {
     line.atMost(0);
     return (await readText(kept, 'The signed envelope')).trim();
   }
-  return session.sign({ ...draftOf(line), data: await dataOf(line) });
+  return sign({ ...draftOf(line), data: await dataOf(line) });
 }
 
 function draftOf(line: Line): Omit<Draft, 'data'> {
@@ -156,8 +179,8 @@ async function* repeated(line: Line, count: number): AsyncGenerator<Draft> {
   for (let at = 0; at < count; at++) yield draft;
 }
 
-async function* signed(drafts: AsyncIterable<Draft>, session: Session): AsyncGenerator<string> {
-  for await (const draft of drafts) yield session.sign(draft);
+async function* signed(drafts: AsyncIterable<Draft>, sign: Sign): AsyncGenerator<string> {
+  for await (const draft of drafts) yield sign(draft);
 }
 
 async function sendAll(

@@ -1,12 +1,14 @@
 import {
+  Directory,
   Exchange,
   ExchangeRefused,
   Identity,
-  PeerKeys,
   type PrivateJwk,
   Session,
 } from '../../client/index.js';
-import { type Received, Webhook } from '../webhook.js';
+import { receivingOf } from '../content.js';
+import type { Received } from '../received.js';
+import { Webhook } from '../webhook.js';
 import { eventually } from './eventually.js';
 
 const WITHIN_MS = 15_000;
@@ -50,7 +52,7 @@ export class Mailbox {
   async open(types: readonly string[]): Promise<string> {
     const { session } = this.owner;
     this.#webhook = await Webhook.start(
-      new PeerKeys(session),
+      receivingOf(new Directory(session)),
       {
         received: (received) => this.#received.push(received),
         turnedAway: () => undefined,
