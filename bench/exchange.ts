@@ -11,6 +11,14 @@ export type EngineName = 'postgres' | 'redis';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
+/** One sender at full speed is what is measured: budgets are counted, and hold nobody back. */
+const UNBOUNDED = {
+  RATE_ADDRESS_PER_SECOND: '1000000',
+  RATE_PARTNER_PER_SECOND: '1000000',
+  PAIR_WAITING_COUNT: '10000000',
+  PAIR_WAITING_BYTES: '1000000000000',
+};
+
 /** A running exchange in a process of its own, on the embedded PostgreSQL and the engine asked for. */
 export class RunningExchange {
   private constructor(
@@ -32,6 +40,7 @@ export class RunningExchange {
         PORT: String(port),
         DATA_DIR: dir,
         LOG_LEVEL: 'warn',
+        ...UNBOUNDED,
         ...(redisPort === undefined ? {} : { REDIS_URL: `redis://127.0.0.1:${redisPort}` }),
       },
       stdio: ['ignore', 'ignore', 'inherit'],

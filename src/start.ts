@@ -26,11 +26,17 @@ export async function start(): Promise<void> {
     const app = await makeApp(settings);
     stopOnSignals(app);
     await listen(app, settings);
-    process.stdout.write(await banner(app, settings));
+    await sayItRuns(app, settings);
   } catch (error) {
     process.stderr.write(`${sayWhy(error)}\n`);
     process.exit(1);
   }
+}
+
+/** To a person in words; to whoever collects logs in a line like all others. */
+async function sayItRuns(app: NestFastifyApplication, settings: Settings): Promise<void> {
+  if (settings.embedded || process.stdout.isTTY) process.stdout.write(await banner(app, settings));
+  else app.get(Log).step('exchange.started', { roles: settings.ROLES, issuer: settings.issuer });
 }
 
 async function makeApp(settings: Settings): Promise<NestFastifyApplication> {

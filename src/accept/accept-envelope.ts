@@ -28,12 +28,16 @@ export interface Brought {
   readonly by?: PartnerId;
   /** W3C trace id of the request; goes on with the delivery. */
   readonly traceId?: string | undefined;
+  /** Charges the sender, once its signature holds and not before. Throws Refused. */
+  readonly charge?: (sender: PartnerId) => Promise<void> | undefined;
 }
 
 /** What the ledger answered in vain: trust changed between verification and commit. */
 class TrustChanged extends Error {}
 
 const RETRIES = 3;
+/** Room comes when the recipient takes something: nobody knows when that is. */
+const OVER_QUOTA_SECONDS = 30;
 
 /** STEP 1: verify, then write, then answer. */
 @Injectable()
@@ -51,12 +55,13 @@ export class AcceptEnvelope {
    * bytes get the identical receipt. Throws Refused, and then nothing is left behind.
    */
   async run(token: unknown, brought: Brought = {}): Promise<Accepted> {
+    const once = chargedOnce(brought);
     try {
-      return await this.#acceptOn(this.trust.remembered, token, brought);
+      return await this.#acceptOn(this.trust.remembered, token, once);
     } catch (error) {
       if (!isAboutTrust(error)) throw error;
     }
-    return this.#acceptOnFresh(token, brought, RETRIES);
+    return this.#acceptOnFresh(token, once, RETRIES);
   }
 
   async #acceptOnFresh(token: unknown, brought: Brought, tries: number): Promise<Accepted> {
@@ -69,7 +74,8 @@ export class AcceptEnvelope {
     }
   }
 
-  async #acceptOn(trust: Trust, token: unknown, { by, traceId }: Brought): Promise<Accepted> {
+  async #acceptOn(trust: Trust, token: unknown, brought: Brought): Promise<Accepted> {
+    const { by, traceId, charge } = brought;
     const world: World = {
       now: this.clock.now(),
       issuer: this.settings.issuer,
@@ -78,6 +84,7 @@ export class AcceptEnvelope {
     };
     const signed = await SignedEnvelope.authenticate(token, world);
     if (by !== undefined && by !== signed.iss) throw new Refused('forbidden', 'iss is not you');
+    await charge?.(signed.iss);
     try {
       return await this.#append(await VerifiedEnvelope.check(signed, world), traceId);
     } catch (error) {
@@ -95,6 +102,8 @@ export class AcceptEnvelope {
     switch (await this.acceptances.append({ id, envelope, receipt, traceId })) {
       case 'appended':
         return { id, iss, jti, receipt, repeated: false };
+      case 'over_quota':
+        throw new Refused('over_quota', undefined, { retryAfter: OVER_QUOTA_SECONDS });
       case 'distrusted':
         throw new TrustChanged();
       case 'known': {
@@ -112,6 +121,19 @@ export class AcceptEnvelope {
     if (identity === undefined || !sameBytes(identity, signed)) return undefined;
     return { id: identity.id, iss: signed.iss, jti, receipt: identity.receipt, repeated: true };
   }
+}
+
+/** However often it is verified, an envelope costs its sender one. */
+function chargedOnce({ charge, ...brought }: Brought): Brought {
+  let charged = false;
+  return {
+    ...brought,
+    charge: (sender) => {
+      if (charged) return undefined;
+      charged = true;
+      return charge?.(sender);
+    },
+  };
 }
 
 function sameBytes(identity: Identity, signed: SignedEnvelope): boolean {

@@ -10,9 +10,10 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Broken } from '../envelope/index.js';
+import { Broken, type PartnerId } from '../envelope/index.js';
 import {
   callerOf,
+  Charges,
   hasSignedBody,
   Refuses,
   ScopesUnlessSigned,
@@ -28,7 +29,10 @@ import { AcceptedView, BatchAnswer, EnvelopeBatch } from './accept.dto.js';
 export class AcceptController {
   readonly #validation = strictValidation();
 
-  constructor(private readonly accept: AcceptBatch) {}
+  constructor(
+    private readonly accept: AcceptBatch,
+    private readonly charges: Charges,
+  ) {}
 
   /**
    * Send one envelope, or a batch.
@@ -79,7 +83,11 @@ export class AcceptController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcceptedView | BatchAnswer> {
-    const bringing = { requestId: request.id, traceId: traceIdOf(request.headers) };
+    const bringing = {
+      requestId: request.id,
+      traceId: traceIdOf(request.headers),
+      charge: (sender: PartnerId) => this.charges.toPartner(request, reply, sender),
+    };
     if (hasSignedBody(request)) {
       const accepted = await this.accept.one(body, bringing);
       reply.status(202);

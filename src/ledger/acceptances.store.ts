@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { EXCHANGE_ID, LEEWAY_SECONDS, type PartnerId } from '../envelope/index.js';
 import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
 import type { VerifiedEnvelope } from '../verify/index.js';
+import type { PairQuota } from './pair-quota.store.js';
 import { column } from './rows.js';
 
 /** A verified envelope with what its acceptance will say. */
@@ -26,7 +27,9 @@ export type Appended =
   /** Its `iss` and `jti` were in the ledger before: whether by the same bytes, its identity says. */
   | 'known'
   /** Key, grant or partner is no longer as it was verified: verify again to learn why. */
-  | 'distrusted';
+  | 'distrusted'
+  /** Too much waits between its sender and its recipient: nothing was written. */
+  | 'over_quota';
 
 const BATCH = { maxItems: 64, writers: 2 };
 
@@ -34,7 +37,10 @@ const BATCH = { maxItems: 64, writers: 2 };
 export class AcceptancesStore {
   readonly #batch: MicroBatch<Acceptance, Appended>;
 
-  constructor(private readonly db: Kysely<Tables>) {
+  constructor(
+    private readonly db: Kysely<Tables>,
+    private readonly quota: PairQuota,
+  ) {
     this.#batch = new MicroBatch((items) => this.#write(items), BATCH);
   }
 
@@ -44,8 +50,11 @@ export class AcceptancesStore {
    * When this resolves with `appended` the commit has happened and the sender need not send again. Key,
    * partners and grant are checked again by the statement itself, under the commit rule.
    */
-  append(acceptance: Acceptance): Promise<Appended> {
-    return this.#batch.add(acceptance);
+  async append(acceptance: Acceptance): Promise<Appended> {
+    const { claims, signed } = acceptance.envelope;
+    const place = { sender: claims.iss, recipient: claims.aud, bytes: signed.token.length };
+    const appended = await this.quota.within(place, () => this.#batch.add(acceptance));
+    return appended ?? 'over_quota';
   }
 
   /** What was accepted under this identity, or undefined. */

@@ -5,6 +5,7 @@ import { DeliveriesStore } from './deliveries.store.js';
 import { OpenDeliveries } from './open-deliveries.store.js';
 import { OutboxStore } from './outbox.store.js';
 import { OutcomesStore } from './outcomes.store.js';
+import { PairQuota } from './pair-quota.store.js';
 import { TimelineStore } from './timeline.store.js';
 
 /** STEP 3: the only writer of envelope and delivery state; owns the outbox. */
@@ -13,8 +14,15 @@ import { TimelineStore } from './timeline.store.js';
   providers: [
     {
       provide: AcceptancesStore,
-      useFactory: ({ db }: Database) => new AcceptancesStore(db),
-      inject: [Database],
+      useFactory: ({ db }: Database, settings: Settings) =>
+        new AcceptancesStore(
+          db,
+          new PairQuota(db, {
+            count: settings.PAIR_WAITING_COUNT,
+            bytes: settings.PAIR_WAITING_BYTES,
+          }),
+        ),
+      inject: [Database, Settings],
     },
     {
       provide: DeliveriesStore,

@@ -1,3 +1,4 @@
+export * from './budgets/index.js';
 export * from './clock.js';
 export * from './config/index.js';
 export * from './database/index.js';

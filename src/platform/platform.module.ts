@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { Budgets, Charges } from './budgets/index.js';
 import { Clock, SystemClock } from './clock.js';
 import { Settings, settingsFromEnvironment } from './config/index.js';
 import { Database } from './database/index.js';
@@ -28,8 +29,10 @@ import { Stopping } from './stopping.js';
     Stopping,
     Health,
     Metrics,
+    Budgets,
+    Charges,
   ],
-  exports: [Settings, Clock, Log, Database, Stopping, Health, Metrics],
+  exports: [Settings, Clock, Log, Database, Stopping, Health, Metrics, Charges],
 })
 export class PlatformModule {
   constructor(health: Health, database: Database) {

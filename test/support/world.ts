@@ -7,6 +7,7 @@ import { AppModule } from '../../src/app.module.js';
 import { Identity, type PrivateJwk } from '../../src/client/index.js';
 import type { SignAlg } from '../../src/crypto/index.js';
 import {
+  chargeCallers,
   Clock,
   configureHttp,
   Database,
@@ -130,6 +131,7 @@ export class World {
       { logger: false, bodyParser: false },
     );
     configureHttp(app);
+    if (roles.includes('api')) chargeCallers(app);
     if (roles.includes('api')) serveOpenApi(app);
     await app.listen(0, '127.0.0.1');
     this.#apps.push(app);

@@ -61,6 +61,78 @@ export class Limits {
   @Min(1)
   @Max(1_000_000)
   MAX_CONNECTIONS: number = 10_000;
+
+  /** Requests a second of one address (of IPv6, a /64), over all processes. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(10_000_000)
+  RATE_ADDRESS_PER_SECOND: number = 2_000;
+
+  /** Requests and envelopes a second of one partner, over all processes. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(10_000_000)
+  RATE_PARTNER_PER_SECOND: number = 2_000;
+
+  /** How many seconds' worth may be spent at once by whoever was quiet before. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(3_600)
+  RATE_BURST_SECONDS: number = 10;
+
+  /** Most requests at once in this process whose signature is not verified yet; then 503. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  UNVERIFIED_IN_FLIGHT: number = 1_000;
+
+  /** Most deliveries that may wait between one sender and one recipient; then `over_quota`. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(100_000_000)
+  PAIR_WAITING_COUNT: number = 100_000;
+
+  /** Most bytes of envelopes that may wait between one sender and one recipient. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  PAIR_WAITING_BYTES: number = 1_073_741_824;
+
+  /** Shortest time between two fetches of a partner's `jwksUri`, whatever its caching says. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1_000)
+  @Max(86_400_000)
+  JWKS_REFRESH_MIN_MS: number = 300_000;
+
+  /** Longest time between two fetches of a partner's `jwksUri`. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1_000)
+  @Max(604_800_000)
+  JWKS_REFRESH_MAX_MS: number = 86_400_000;
+
+  /** Time that the last good set of a `jwksUri` serves after it should have been fetched again. */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1_000)
+  @Max(2_592_000_000)
+  JWKS_STALE_MS: number = 86_400_000;
 }
 
 export function areCidrs(value: unknown): boolean {

@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { Broken } from '../../envelope/index.js';
 import * as spine from './migrations/0001-spine.js';
 import * as keyLifecycle from './migrations/0002-key-lifecycle.js';
+import * as budgets from './migrations/0003-budgets.js';
 import * as audit from './migrations/0004-audit.js';
 import type { Tables } from './tables.js';
 
@@ -10,6 +11,7 @@ import type { Tables } from './tables.js';
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-spine': spine,
   '0002-key-lifecycle': keyLifecycle,
+  '0003-budgets': budgets,
   '0004-audit': audit,
 };
 

@@ -6,6 +6,8 @@ export interface Tables {
   partner: PartnerTable;
   registration: RegistrationTable;
   partner_key: PartnerKeyTable;
+  key_source: KeySourceTable;
+  pending_key: PendingKeyTable;
   invite: InviteTable;
   partner_grant: GrantTable;
   endpoint: EndpointTable;
@@ -16,6 +18,7 @@ export interface Tables {
   delivery: DeliveryTable;
   attempt: AttemptTable;
   receipt: ReceiptTable;
+  budget: BudgetTable;
   audit: AuditTable;
   audit_head: { seq: string; hash: Uint8Array };
 }
@@ -42,6 +45,8 @@ export interface RegistrationTable {
   name: string;
   contact: string;
   keys: Json<readonly StoredKey[]>;
+  /** Where its keys came from and will be looked for again. */
+  jwks_uri: ColumnType<string | null, string | null | undefined>;
   created_at: Date;
   expires_at: Date;
 }
@@ -80,6 +85,34 @@ export interface PartnerKeyTable {
   good_until: ColumnType<Date | null, Date | null | undefined>;
 }
 
+/** A JWK Set that is fetched from its partner's URL. */
+export interface KeySourceTable {
+  partner_id: PartnerId;
+  url: string;
+  etag: string | null;
+  /** Of the set as it was last read: the same again changes nothing. */
+  sha256: Uint8Array | null;
+  due_at: Date;
+  /** When its partner last asked for it to be fetched. */
+  asked_at: Date | null;
+  fetched_at: Date | null;
+  /** How long what was fetched last serves. */
+  good_until: Date | null;
+  /** Why the last fetch brought nothing; null when it did. */
+  failure: string | null;
+  created_at: Date;
+}
+
+export interface PendingKeyTable {
+  partner_id: PartnerId;
+  kid: KeyId;
+  use: 'sig' | 'enc';
+  alg: string;
+  jkt: Thumbprint;
+  jwk: Json;
+  seen_at: Date;
+}
+
 export interface InviteTable {
   token_sha256: Uint8Array;
   partner_id: PartnerId;
@@ -93,6 +126,8 @@ export interface GrantTable {
   sender: PartnerId;
   types: string[];
   sealed_only: Generated<boolean>;
+  /** null: every algorithm that the exchange takes. */
+  algorithms: string[] | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -142,6 +177,8 @@ export interface EnvelopeTable {
   body: string;
   /** W3C trace id of the request that brought it. */
   trace_id: string | null;
+  /** When the body was taken out, on request. */
+  erased_at: Date | null;
 }
 
 export interface DeliveryTable {
@@ -199,4 +236,14 @@ export interface AuditTable {
   action: ColumnType<string, never, never>;
   partner: ColumnType<string, never, never>;
   target: ColumnType<string, never, never>;
+}
+
+/** A token bucket that all processes share. */
+export interface BudgetTable {
+  name: string;
+  tokens: number;
+  granted: number;
+  per_second: number;
+  capacity: number;
+  refilled_at: Date;
 }

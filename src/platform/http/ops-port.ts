@@ -1,4 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Refused } from '../../envelope/index.js';
 import { Settings } from '../config/index.js';
@@ -10,6 +11,11 @@ const FROM_OPS = new WeakSet<IncomingMessage>();
 /** Paths for whoever runs the exchange. */
 const OPS_PATH = /^\/(?:health\/|metrics(?:\/|$))/;
 
+/** True for what is asked by whoever runs the exchange, on whichever port. */
+export function isOpsPath({ url, routeOptions }: FastifyRequest): boolean {
+  return OPS_PATH.test(routeOptions.url ?? url.split('?', 1)[0] ?? '');
+}
+
 /**
  * With OPS_PORT, `/health/*` and `/metrics` are there and nothing else is, and they are nowhere else.
  * Call before `init`.
@@ -19,9 +25,8 @@ export function separateOps(app: NestFastifyApplication): void {
   app
     .getHttpAdapter()
     .getInstance()
-    .addHook('onRequest', async ({ raw, url, routeOptions }) => {
-      const path = routeOptions.url ?? url.split('?', 1)[0] ?? '';
-      if (OPS_PATH.test(path) !== FROM_OPS.has(raw)) throw new Refused('not_found');
+    .addHook('onRequest', async (request) => {
+      if (isOpsPath(request) !== FROM_OPS.has(request.raw)) throw new Refused('not_found');
     });
 }
 

@@ -28,6 +28,10 @@ export class ProblemFilter implements ExceptionFilter {
     if (reply.sent) return;
     if (refused.code === 'unavailable' || refused.status === 429)
       reply.header('retry-after', refused.members['retryAfter'] ?? RETRY_AFTER_SECONDS);
+    if (refused.code === 'over_quota') {
+      reply.header('ratelimit-policy', `"pair";q=${this.settings.PAIR_WAITING_COUNT}`);
+      reply.header('ratelimit', '"pair";r=0');
+    }
     if (refused.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
     if (refused.code === 'method_not_allowed')
       reply.header('allow', this.routes.methodsOf(request.url).join(', '));

@@ -1,0 +1,2 @@
+export * from './budgets.js';
+export * from './charge.js';
