@@ -3,8 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  admitKey,
   generateKey,
+  OpeningKey,
+  parseSealed,
   parseToken,
+  seal,
+  type SealAlg,
   SigningKey,
   type SignAlg,
   VerificationKey,
@@ -36,6 +41,30 @@ export async function cryptoFloor(alg: SignAlg): Promise<CryptoFloor> {
     verifySignature(parseToken(tokens[i++ % tokens.length], { typ: 't', maxBytes: 16_384 }), key),
   );
   return { alg, signUs, verifyUs };
+}
+
+/** CPU of sealing and opening 600 bytes, and of what the exchange looks at without reading, µs. */
+export interface SealingFloor {
+  readonly name: string;
+  readonly sealUs: number;
+  readonly openUs: number;
+  readonly exchangeUs: number;
+}
+
+export async function sealingFloor(alg: SealAlg, crv?: 'P-256' | 'X25519'): Promise<SealingFloor> {
+  const options = crv === undefined ? {} : { crv };
+  const { privateJwk, publicJwk } = await generateKey('enc', alg, options);
+  const to = await admitKey(publicJwk, { allowRs256: false });
+  const opening = await OpeningKey.import(privateJwk);
+  const replicated = { iss: 'a', aud: 'b', jti: 'c' } as never;
+  const message = 'x'.repeat(600);
+  const sealed = await seal(message, { to, replicated });
+  return {
+    name: crv === undefined ? alg : `${alg} on ${crv}`,
+    sealUs: await cpuOf(SIGNATURES, () => seal(message, { to, replicated })),
+    openUs: await cpuOf(SIGNATURES, () => opening.open(sealed)),
+    exchangeUs: await cpuOf(SIGNATURES, async () => parseSealed(sealed)),
+  };
 }
 
 async function cpuOf(times: number, once: () => Promise<unknown>): Promise<number> {

@@ -1,5 +1,5 @@
 import type { EngineName } from './exchange.ts';
-import type { CryptoFloor } from './floors.ts';
+import type { CryptoFloor, SealingFloor } from './floors.ts';
 import type { Measured } from './scenarios.ts';
 import type { Spread } from './statistics.ts';
 
@@ -12,6 +12,7 @@ export interface EngineResult {
 
 export interface Run {
   readonly crypto: readonly CryptoFloor[];
+  readonly sealing: readonly SealingFloor[];
   readonly results: readonly EngineResult[];
   readonly machine: string;
   readonly commit: string;
@@ -48,7 +49,15 @@ ${run.results.map(floors).join('\n')}
 | signature | sign µs | verify µs |
 |---|---|---|
 ${run.crypto.map(({ alg, signUs, verifyUs }) => `| ${alg} | ${whole(signUs)} | ${whole(verifyUs)} |`).join('\n')}
+
+| sealed to | seal µs | open µs | checked by the exchange µs |
+|---|---|---|---|
+${run.sealing.map(sealed).join('\n')}
 `;
+}
+
+function sealed({ name, sealUs, openUs, exchangeUs }: SealingFloor): string {
+  return `| ${name} | ${whole(sealUs)} | ${whole(openUs)} | ${whole(exchangeUs)} |`;
 }
 
 function row(engine: EngineName, one: Measured): string {

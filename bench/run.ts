@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EngineName, RunningExchange } from './exchange.ts';
-import { type CryptoFloor, cryptoFloor, httpFloor, queueFloor } from './floors.ts';
+import { type CryptoFloor, cryptoFloor, httpFloor, queueFloor, sealingFloor } from './floors.ts';
 import { type EngineResult, report } from './report.ts';
 import { Bench, type Measured } from './scenarios.ts';
 
@@ -27,6 +27,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const crypto: CryptoFloor[] = [];
 for (const alg of ['Ed25519', 'ES256', 'PS256', 'ML-DSA-65'] as const)
   crypto.push(await cryptoFloor(alg));
+
+const sealing = [
+  await sealingFloor('ECDH-ES+A256KW', 'X25519'),
+  await sealingFloor('ECDH-ES+A256KW', 'P-256'),
+  await sealingFloor('ECDH-ES', 'P-256'),
+  await sealingFloor('RSA-OAEP-256'),
+];
 
 const results: EngineResult[] = [];
 for (const engine of engines) {
@@ -67,6 +74,15 @@ for (const engine of engines) {
 
 const git = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim();
 const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-const text = report({ crypto, results, machine, commit: git, node: process.version, count, bytes });
+const text = report({
+  crypto,
+  sealing,
+  results,
+  machine,
+  commit: git,
+  node: process.version,
+  count,
+  bytes,
+});
 if (values.smoke) say('smoke: every envelope arrived once and unaltered');
 else await writeFile(new URL('RESULTS.md', import.meta.url), text);
