@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { Clock, Database, Metrics, PlatformModule, Settings } from '../platform/index.js';
 import { AcceptancesStore } from './acceptances.store.js';
 import { DeliveriesStore } from './deliveries.store.js';
+import { ErasuresStore } from './erasures.store.js';
 import { OpenDeliveries } from './open-deliveries.store.js';
 import { OutboxStore } from './outbox.store.js';
 import { OutcomesStore } from './outcomes.store.js';
@@ -40,12 +41,24 @@ import { TimelineStore } from './timeline.store.js';
       inject: [Database, Settings],
     },
     {
+      provide: ErasuresStore,
+      useFactory: ({ db }: Database) => new ErasuresStore(db),
+      inject: [Database],
+    },
+    {
       provide: TimelineStore,
       useFactory: ({ db }: Database) => new TimelineStore(db),
       inject: [Database],
     },
   ],
-  exports: [AcceptancesStore, DeliveriesStore, OutboxStore, OutcomesStore, TimelineStore],
+  exports: [
+    AcceptancesStore,
+    DeliveriesStore,
+    ErasuresStore,
+    OutboxStore,
+    OutcomesStore,
+    TimelineStore,
+  ],
 })
 export class LedgerModule {
   constructor(metrics: Metrics, { db }: Database, clock: Clock) {

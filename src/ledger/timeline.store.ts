@@ -13,6 +13,7 @@ export interface EnvelopeRow {
   readonly sealed: boolean;
   readonly exp: Date;
   readonly acceptedAt: Date;
+  readonly erasedAt: Date | null;
   readonly sha256: Uint8Array;
   readonly jkt: string;
   readonly bytes: number;
@@ -62,7 +63,7 @@ export interface Filter {
 }
 
 const ENVELOPE = sql`v.id, v.iss, v.aud, v.jti, v.type, v.txn, v.sealed, v.exp,
-  v.accepted_at as "acceptedAt", v.sha256, v.jkt, v.bytes`;
+  v.accepted_at as "acceptedAt", v.erased_at as "erasedAt", v.sha256, v.jkt, v.bytes`;
 
 /** Reads for those concerned: nothing here changes anything. */
 export class TimelineStore {

@@ -3,6 +3,7 @@ import { ExchangeKeysModule } from '../exchange-keys/index.js';
 import { LedgerModule } from '../ledger/index.js';
 import { PartnersModule } from '../partners/index.js';
 import { PlatformModule } from '../platform/index.js';
+import { ErasureController } from './erasure.controller.js';
 import { Receipts } from './receipts.js';
 import { RecipientReceiptsController } from './recipient-receipts.controller.js';
 import { RecipientReceiptsStore } from './recipient-receipts.store.js';
@@ -12,7 +13,7 @@ import { TimelineController } from './timeline.controller.js';
 /** STEP 7: what the exchange signs about envelopes and deliveries. */
 @Module({
   imports: [PlatformModule, ExchangeKeysModule, LedgerModule, PartnersModule],
-  controllers: [TimelineController, RecipientReceiptsController],
+  controllers: [TimelineController, ErasureController, RecipientReceiptsController],
   providers: [Receipts, RecipientReceiptsStore, TakeReceipt],
   exports: [Receipts],
 })

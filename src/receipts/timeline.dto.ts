@@ -98,6 +98,8 @@ export class EnvelopeView {
   /** RFC 7638 thumbprint of the signing key. */
   jkt!: string;
   acceptedAt!: string;
+  /** When its content was erased; digest and receipts stay. */
+  erasedAt?: string;
   expiresAt!: string;
   deliveries!: DeliveryView[];
 }

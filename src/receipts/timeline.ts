@@ -16,7 +16,7 @@ export function timelineOf(
     aud,
     jti,
     type,
-    ...given({ txn }),
+    ...given({ txn, erasedAt: envelope.erasedAt?.toISOString() }),
     sealed,
     bytes,
     sha256: toBase64url(sha256),
