@@ -1,12 +1,20 @@
 import { randomToken, toBase64url } from '../crypto/index.js';
 import { TYP } from '../envelope/index.js';
 import type { VerifiedEnvelope } from '../verify/index.js';
+import { ExchangeRefused } from './exchange.js';
 import { Flusher } from './flusher.js';
-import { PATIENCE, patiently } from './patience.js';
+import { mayPass, PATIENCE, patiently, rest } from './patience.js';
 import type { Session } from './session.js';
 
 /** What a recipient states of an envelope: verified and opened, handled, or not taken. */
 export type RecipientState = 'verified' | 'processed' | 'rejected';
+
+/** What the exchange answers for one receipt. */
+interface ReceiptResult {
+  readonly status: number;
+  readonly code?: string;
+  readonly detail?: string;
+}
 
 const MAX_AT_ONCE = 100;
 const ANSWER_WITHIN_MS = 60_000;
@@ -65,14 +73,32 @@ export class OwnReceipts {
 
   async #post(receipts: readonly string[]): Promise<void> {
     try {
-      await patiently(PATIENCE, () =>
-        this.session.call('POST', '/v1/receipts', {
-          json: { receipts },
-          signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-        }),
-      );
+      let left = receipts;
+      for (let tried = 1; left.length > 0; tried++) {
+        if (tried > 1) await rest(PATIENCE, tried - 1);
+        const results = await this.#postOnce(left);
+        const mayGoWell = (at: number): boolean =>
+          tried < PATIENCE.tries && mayPass(results[at]?.status ?? 0);
+        for (const [at, result] of results.entries())
+          if (result.status >= 400 && !mayGoWell(at)) this.onFault(refusalOf(result));
+        left = left.filter((_receipt, at) => mayGoWell(at));
+      }
     } catch (error) {
       this.onFault(error);
     }
   }
+
+  async #postOnce(receipts: readonly string[]): Promise<readonly ReceiptResult[]> {
+    const { results } = await patiently(PATIENCE, () =>
+      this.session.call<{ results: readonly ReceiptResult[] }>('POST', '/v1/receipts', {
+        json: { receipts },
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      }),
+    );
+    return results;
+  }
+}
+
+function refusalOf(result: ReceiptResult): ExchangeRefused {
+  return new ExchangeRefused({ code: 'internal', title: 'A receipt was refused', ...result });
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KeyId, partnerId, Rejected } from '../envelope/index.js';
 import type { ContentEnc, SealAlg } from './algorithms.js';
-import { generateKey } from './generate-key.js';
+import { type GeneratedKey, generateKey } from './generate-key.js';
 import { OpeningKey } from './opening-key.js';
 import { seal } from './seal.js';
 import { parseSealed } from './sealed.js';
@@ -88,6 +88,19 @@ describe.each(MATRIX)('sealed with %s on %s and %s', (alg, crv, enc) => {
   });
 });
 
+/** A private JWK with the public members of another key. */
+async function halves(
+  alg: SealAlg,
+  crv: 'P-256' | 'X25519' | undefined,
+  members: readonly string[],
+): Promise<Pick<GeneratedKey, 'privateJwk'>> {
+  const options = crv === undefined ? {} : { crv };
+  const one = await generateKey('enc', alg, options);
+  const two = await generateKey('enc', alg, options);
+  const other = Object.fromEntries(members.map((member) => [member, two.privateJwk[member]]));
+  return { privateJwk: { ...one.privateJwk, ...other } };
+}
+
 describe('an opening key', () => {
   it('does not open what names another key, though it be sealed to this one', async () => {
     const key = await holder('ECDH-ES', 'X25519');
@@ -153,14 +166,9 @@ describe('an opening key', () => {
 
   it.each([
     ['a signature key', () => generateKey('sig', 'ES256')],
-    [
-      'halves of two keys',
-      async () => {
-        const one = await generateKey('enc', 'ECDH-ES', { crv: 'X25519' });
-        const two = await generateKey('enc', 'ECDH-ES', { crv: 'X25519' });
-        return { privateJwk: { ...one.privateJwk, x: two.privateJwk['x'] } };
-      },
-    ],
+    ['halves of two keys of X25519', () => halves('ECDH-ES', 'X25519', ['x'])],
+    ['halves of two keys of P-256', () => halves('ECDH-ES', 'P-256', ['x', 'y'])],
+    ['halves of two keys of RSA', () => halves('RSA-OAEP-256', undefined, ['n'])],
     ['a public key', async () => ({ privateJwk: (await generateKey('enc', 'ECDH-ES')).publicJwk })],
   ])('is not made of %s', async (_what, make) => {
     const { privateJwk } = await make();

@@ -424,6 +424,23 @@ describe('consume', () => {
   });
 });
 
+it('brings its receipts home: sends again what failed in passing, and tells what is refused', async () => {
+  const faults: { code?: string }[] = [];
+  const answers = [{ status: 503, code: 'unavailable' }, undefined, { status: 404, code: 'x' }];
+  exchange.receiptInstead = () => answers.shift();
+  const receiver = new Receiver(bob.session, {
+    receipts: ['processed'],
+    onFault: (fault) => faults.push(fault as { code?: string }),
+  });
+
+  for (let n = 0; n < 3; n++) await receiver.open(await envelope(n));
+  await receiver.settled();
+  exchange.receiptInstead = () => undefined;
+
+  expect(faults.map((fault) => fault.code)).toEqual(['x']);
+  expect(exchange.receipts).toHaveLength(2);
+});
+
 describe('RedisReplay', () => {
   const url = inject('redisUrl');
 

@@ -511,7 +511,7 @@ describe('key substitution by the exchange', () => {
 });
 
 describe('the key that is sealed to', () => {
-  /** The exchange lists two stated keys of bob's, the older one last, the newer one as told. */
+  /** The exchange lists two stated keys of bob's, the older one first, the newer one as told. */
   async function listed(changed: Record<string, unknown> = {}): Promise<string> {
     const [sig, older] = exchange.directory.get(bob.id) ?? [];
     const { privateJwk, publicJwk, jkt } = await Identity.generateKey('enc', 'ECDH-ES');
@@ -525,7 +525,7 @@ describe('the key that is sealed to', () => {
       jkt,
     });
     const newer = { ...publicJwk, status: 'active', statement, ...changed };
-    exchange.directory.set(bob.id, [sig ?? {}, newer, older ?? {}]);
+    exchange.directory.set(bob.id, [sig ?? {}, older ?? {}, newer]);
     const { kid } = await new Sender(alice.session).directory.sealingKey(bob.id);
     return kid === publicJwk.kid ? 'the newer' : 'the older';
   }
@@ -595,7 +595,7 @@ describe('a dishonest receipt', () => {
   it('by the exchange in another’s name is nobody’s', async () => {
     exchange.receiptOf = (envelope) => exchange.sign(envelope, { iss: 'https://other.test' });
 
-    await expect(send()).rejects.toMatchObject({ detail: 'iss' });
+    await expect(send()).rejects.toMatchObject({ code: 'claims_invalid', detail: 'iss' });
   });
 
   it('by somebody else is not taken for an acceptance', async () => {

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  Declined,
   Identity,
   type Message,
   type PrivateJwk,
@@ -145,6 +146,41 @@ it('signs the message for long with ML-DSA and the envelope for the way with Ed2
     Buffer.from(message.split('.')[0] ?? '', 'base64url').toString(),
   );
   expect(header).toMatchObject({ alg: 'ML-DSA-87', kid: lasting.publicJwk.kid });
+});
+
+it('gives the sender receipts that the recipient signed, whoever asks later', async () => {
+  const [from, to] = [await world.partner(), await world.partner()];
+  await to.allow(from);
+  const sender = new Sender(from);
+  const faults: unknown[] = [];
+  const receiver = new Receiver(to, {
+    receipts: ['verified', 'processed', 'rejected'],
+    onFault: (fault) => faults.push(fault),
+  });
+  const fine = await sender.send(to.id, 'a.b', 'fine');
+  const bad = await sender.send(to.id, 'a.b', 'bad');
+
+  const consumer = receiver.consume({
+    handler: ({ data }) => {
+      if (data === 'bad') throw new Declined('not this one');
+    },
+  });
+  await from.reaches(fine.id, 'acknowledged');
+  await from.reaches(bad.id, 'declined');
+  await consumer.stop();
+
+  expect(faults).toEqual([]);
+  for (const [{ id, envelope }, states] of [
+    [fine, ['accepted', 'delivered', 'processed', 'verified']],
+    [bad, ['accepted', 'declined', 'rejected', 'verified']],
+  ] as const) {
+    const receipts = await from.receipts(id);
+    const claims = await Promise.all(
+      receipts.map(({ receipt }) => sender.directory.verifyReceipt(receipt, envelope)),
+    );
+    expect(claims.map(({ state }) => state).toSorted()).toEqual(states);
+    expect(claims.filter(({ iss }) => iss === to.id)).toHaveLength(2);
+  }
 });
 
 describe('a grant that takes sealed envelopes only', () => {

@@ -50,6 +50,9 @@ export class FakeExchange {
   readonly posted: string[] = [];
   /** Answers instead of taking an envelope; undefined takes it. */
   instead: (envelope: string) => FakeAnswer | 'reset' | undefined = () => undefined;
+  /** Answers instead of taking a recipient's receipt; undefined takes it. */
+  receiptInstead: (receipt: string) => { status: number; code: string } | undefined = () =>
+    undefined;
   receiptOf: (envelope: string) => Promise<string> = (envelope) => this.sign(envelope);
   #deliveries = 0;
 
@@ -160,12 +163,19 @@ export class FakeExchange {
       case 'POST /v1/inbox/poll':
         return this.#poll(body, request);
       case 'POST /v1/receipts':
-        this.receipts.push(...(JSON.parse(body) as { receipts: string[] }).receipts);
-        return ok({ results: [] });
+        return ok({
+          results: (JSON.parse(body) as { receipts: string[] }).receipts.map(this.#note),
+        });
       default:
         return { status: 404, json: { code: 'not_found', title: 'no', status: 404 } };
     }
   }
+
+  readonly #note = (receipt: string): { status: number; code?: string } => {
+    const refused = this.receiptInstead(receipt);
+    if (refused === undefined) this.receipts.push(receipt);
+    return refused ?? { status: 201 };
+  };
 
   #list(partner: string): FakeAnswer {
     const keys = this.directory.get(partner);
