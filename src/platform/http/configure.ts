@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { ValidationPipe, type ValidationError } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -48,6 +50,20 @@ function showOnlyHealth(fastify: FastifyInstance): void {
 function closeWhenStopping(fastify: FastifyInstance, { signal }: Stopping): void {
   fastify.addHook('onSend', async (_request, reply) => {
     if (signal.aborted) reply.header('connection', 'close');
+  });
+  dropSilent(fastify.server, signal);
+}
+
+/** Nor is a connection waited for that never asked anything: node:http does not count it among the idle. */
+function dropSilent(server: FastifyInstance['server'], signal: AbortSignal): void {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
+  signal.addEventListener('abort', () => {
+    for (const socket of silent) socket.destroy();
   });
 }
 
