@@ -16,7 +16,7 @@ import { ExchangeTrust } from './operational/exchange-trust.js';
 import { NoticeParts, TellPartner } from './operational/tell-partner.js';
 import { RecordOutcome } from './record-outcome.js';
 import { StopRevoked, StopSurroundings } from './revocation/stop-revoked.js';
-import { Sweep, SweepParts, SweepSurroundings } from './sweep.js';
+import { Duties, Sweep, SweepParts, SweepSurroundings } from './sweep.js';
 import { VerifyAgain } from './verify-again.js';
 import { Push } from './webhook/push.js';
 import { Worker, WorkerSurroundings } from './worker.js';
@@ -60,6 +60,7 @@ export class InboxModule {}
     TellPartner,
     StopSurroundings,
     StopRevoked,
+    Duties,
     SweepParts,
     SweepSurroundings,
     Sweep,

@@ -6,7 +6,7 @@ import {
   OutcomesStore,
   pruneLedger,
 } from '../ledger/index.js';
-import { prunePartners } from '../partners/index.js';
+import { prunePartners, RefreshKeys } from '../partners/index.js';
 import { Clock, Database, ensurePartitions, Log, Settings, Stopping } from '../platform/index.js';
 import { nextAttemptAt } from './back-off.js';
 import { EndDelivery } from './end-delivery.js';
@@ -17,6 +17,22 @@ const MOST = 200;
 const HOUSEKEEPING_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUSEKEEPING_MS;
 
+/** What a change of keys or endpoints brings about, soon after it. */
+@Injectable()
+export class Duties {
+  constructor(
+    private readonly revoked: StopRevoked,
+    private readonly keySets: RefreshKeys,
+    private readonly challenges: ChallengeEndpoints,
+  ) {}
+
+  async run(): Promise<void> {
+    await this.revoked.run();
+    // Side by side: both wait for what is not ours.
+    await Promise.all([this.keySets.run(), this.challenges.run()]);
+  }
+}
+
 /** What a sweep works with. */
 @Injectable()
 export class SweepParts {
@@ -24,8 +40,7 @@ export class SweepParts {
     readonly deliveries: DeliveriesStore,
     readonly outcomes: OutcomesStore,
     readonly end: EndDelivery,
-    readonly challenges: ChallengeEndpoints,
-    readonly revoked: StopRevoked,
+    readonly duties: Duties,
   ) {}
 }
 
@@ -75,9 +90,8 @@ export class Sweep implements OnApplicationBootstrap {
   /** One whole sweep. */
   async run(): Promise<void> {
     await this.#recoverLost();
-    await this.parts.revoked.run();
     await this.#endOverdue();
-    await this.parts.challenges.run();
+    await this.parts.duties.run();
     await this.#keepHouse();
   }
 
@@ -90,8 +104,7 @@ export class Sweep implements OnApplicationBootstrap {
   }
 
   async #onKeys(): Promise<void> {
-    await this.#quietly(() => this.parts.revoked.run());
-    await this.#quietly(() => this.parts.challenges.run());
+    await this.#quietly(() => this.parts.duties.run());
   }
 
   async #quietly(work: () => Promise<void>): Promise<void> {

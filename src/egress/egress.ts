@@ -5,14 +5,27 @@ import { Guard, lookupBySystem } from './guard.js';
 import { Pools } from './pools.js';
 import type { EgressRules, Lookup } from './rules.js';
 
-export interface EgressRequest {
+interface Asking {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
   /** For the whole exchange: name, connection, request, answer. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Connections are shared only between requests with the same key: the partner's id. */
   readonly poolKey?: string;
+}
+
+export interface EgressRequest extends Asking {
+  readonly body: string;
+}
+
+export interface EgressGet extends Asking {
+  /** Most bytes of the answer that are read. */
+  readonly maxBytes: number;
+}
+
+interface Whole extends EgressGet {
+  readonly method: 'GET' | 'POST';
+  readonly body: string | null;
 }
 
 // These decide where a request goes, how it is framed, or how its answer is read.
@@ -58,7 +71,21 @@ export class Egress {
    * Throws EgressFault and nothing else, and only while no complete head of an answer has come: the request may have
    * been acted upon all the same. When `signal` aborts, the reason is `timeout`.
    */
-  async post(url: string, request: EgressRequest): Promise<EgressAnswer> {
+  post(url: string, request: EgressRequest): Promise<EgressAnswer> {
+    return this.#send(url, { ...request, method: 'POST', maxBytes: this.#maxResponseBytes });
+  }
+
+  /** Gets once, in the same way and with the same faults. A redirect is an answer and is not followed. */
+  get(url: string, request: EgressGet): Promise<EgressAnswer> {
+    return this.#send(url, { ...request, method: 'GET', body: null });
+  }
+
+  /** Destroys every connection; requests under way fail with `reset`. */
+  async close(): Promise<void> {
+    await this.#pools.close();
+  }
+
+  async #send(url: string, request: Whole): Promise<EgressAnswer> {
     const deadline = new AbortController();
     const giveUp = (): void => {
       deadline.abort();
@@ -78,14 +105,9 @@ export class Egress {
     }
   }
 
-  /** Destroys every connection; requests under way fail with `reset`. */
-  async close(): Promise<void> {
-    await this.#pools.close();
-  }
-
   async #exchange(
     text: string,
-    { headers, body, poolKey = '' }: EgressRequest,
+    { method, headers, body, maxBytes, poolKey = '' }: Whole,
     signal: AbortSignal,
   ): Promise<EgressAnswer> {
     const { href } = this.#guard.admit(text);
@@ -95,13 +117,13 @@ export class Egress {
       this.#pools.of(poolKey).request({
         origin,
         path: `${pathname}${search}`,
-        method: 'POST',
+        method,
         headers: headersFor(headers),
         body,
         signal,
       }),
     );
-    return readAnswer(response, this.#maxResponseBytes);
+    return readAnswer(response, maxBytes);
   }
 }
 

@@ -3,6 +3,7 @@ import { type PartnerId, Refused } from '../envelope/index.js';
 import { type Caller, Clock, Database, Log, type Db } from '../platform/index.js';
 import { type Change, record } from './audit.store.js';
 import { keyNames, partnerFacts } from './audited.js';
+import { putSource } from './key-source/key-source.store.js';
 import { insertKeys } from './key.store.js';
 import { changePartner, insertPartner, lockPartner, type Partner } from './partner.store.js';
 import { deleteRegistrationsOf, pendingOf, type Registration } from './registration.store.js';
@@ -57,9 +58,11 @@ async function approve(
 ): Promise<Partner> {
   const { partner: id, at: now } = scene;
   const waiting = await pendingOf(tx, [id], now);
-  const { id: approvedId, name, contact, keys } = theOne(waiting, registrationId);
+  const registration = theOne(waiting, registrationId);
+  const { id: approvedId, name, contact, keys, jwks_uri: jwksUri } = registration;
   const partner = await insertPartner(tx, { id, name, contact, rs256Allowed: rs256 }, now);
   await insertKeys(tx, { partnerId: id, keys }, now);
+  if (jwksUri !== null) await putSource(tx, id, jwksUri, now);
   await deleteRegistrationsOf(tx, id);
   const to = { ...partnerFacts(partner), registrationId: approvedId, keys: keys.map(keyNames) };
   await record(tx, { ...scene, action: 'partner.approved', to });

@@ -19,6 +19,8 @@ export const AUDIT_ACTIONS = [
   'key.changed',
   'key.retired',
   'key.revoked',
+  'source.put',
+  'source.removed',
   'grant.put',
   'grant.withdrawn',
   'endpoint.created',
@@ -55,7 +57,8 @@ export function keyNames({ kid, use, alg, jkt }: StoredKey | PartnerKeyRow): Fac
 }
 
 export function grantFacts(row: Grant): Facts {
-  return { types: row.types, sealedOnly: row.sealed_only };
+  const { types, sealed_only: sealedOnly, algorithms } = row;
+  return { types, sealedOnly, ...(algorithms === null ? {} : { algorithms }) };
 }
 
 /** Paths and queries of webhooks often are secrets: the trail tells them apart by their digest. */

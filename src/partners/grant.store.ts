@@ -48,10 +48,16 @@ export interface GrantAsked {
   readonly sender: PartnerId;
   readonly types: readonly string[];
   readonly sealedOnly: boolean;
+  readonly algorithms?: readonly string[] | undefined;
 }
 
 export function upsertGrant(tx: Kysely<Tables>, grant: GrantAsked, now: Date): Promise<Grant> {
-  const change = { types: [...grant.types], sealed_only: grant.sealedOnly, updated_at: now };
+  const change = {
+    types: [...grant.types],
+    sealed_only: grant.sealedOnly,
+    algorithms: grant.algorithms === undefined ? null : [...grant.algorithms],
+    updated_at: now,
+  };
   return tx
     .insertInto('partner_grant')
     .values({ recipient: grant.recipient, sender: grant.sender, created_at: now, ...change })

@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean } from 'class-validator';
 import { Is } from '../platform/index.js';
-import { areTypePatterns } from './rules.js';
+import { areAlgorithms, areTypePatterns, IfPresent } from './rules.js';
 
 /** What a sender may send to the caller. */
 export class GrantBody {
@@ -16,6 +16,15 @@ export class GrantBody {
   @ApiPropertyOptional()
   @IsBoolean()
   sealedOnly: boolean = false;
+
+  /**
+   * Signing algorithms of the sender's keys that are taken; without it, every one that the exchange takes.
+   * @example ["Ed25519", "ES256"]
+   */
+  @ApiPropertyOptional()
+  @IfPresent()
+  @Is('different names of signing algorithms', areAlgorithms)
+  algorithms?: string[];
 }
 
 export class GrantView {
@@ -26,6 +35,9 @@ export class GrantView {
   declare types: string[];
 
   declare sealedOnly: boolean;
+
+  /** Absent: every algorithm that the exchange takes. */
+  algorithms?: string[];
   declare createdAt: Date;
   declare updatedAt: Date;
 }

@@ -43,9 +43,10 @@ export class OwnGrants {
   }
 
   /** What the grant no longer says is withdrawn: when this resolves, nothing of it is accepted or begins. */
-  async put(by: Caller, wanted: string, { types, sealedOnly }: GrantBody): Promise<GrantView> {
+  async put(by: Caller, wanted: string, body: GrantBody): Promise<GrantView> {
+    const { types, sealedOnly, algorithms } = body;
     const { id } = by;
-    const asked = { recipient: id, sender: grantable(wanted), types, sealedOnly };
+    const asked = { recipient: id, sender: grantable(wanted), types, sealedOnly, algorithms };
     const existing = await findGrant(this.database.db, id, asked.sender);
     if (existing === undefined) await this.#refuseTooMany(id);
     else if (saysTheSame(existing, asked)) return grantView(existing);
@@ -100,6 +101,7 @@ function grantable(sender: string): PartnerId {
 function saysTheSame(grant: Grant, asked: GrantAsked): boolean {
   return (
     grant.sealed_only === asked.sealedOnly &&
+    (grant.algorithms ?? []).join(' ') === (asked.algorithms ?? []).join(' ') &&
     grant.types.length === asked.types.length &&
     grant.types.every((type, i) => type === asked.types[i])
   );

@@ -26,6 +26,7 @@ import {
   type Validity,
 } from './key.store.js';
 import type { KeyBody, KeyView, RevokeBody } from './keys.dto.js';
+import { comesFromSource, takePending } from './key-source/key-source.store.js';
 import { mapPage, type Page, type PageAsked, pageOf } from './page.js';
 import { findPartner, lockPartner } from './partner.store.js';
 import { proveKey, type Signer, signerOfStatement, stateKey, storedKey } from './prove-keys.js';
@@ -72,7 +73,9 @@ export class OwnKeys {
         const keys = [storedKey(proven.key, body.statement)];
         const at = this.clock.now();
         await insertKeys(tx, { partnerId: id, keys, validity }, at);
-        const key = await theKey(tx, id, proven.key.kid);
+        const { kid, jkt } = proven.key;
+        if (await takePending(tx, id, kid, jkt)) await comesFromSource(tx, id, kid);
+        const key = await theKey(tx, id, kid);
         const change = { by, at, partner: id, target: key.kid, to: keyFacts(key) };
         await record(tx, { ...change, action: 'key.added' });
         await tell(tx, 'keys', id);

@@ -8,6 +8,13 @@ import { EndpointsController } from './endpoints.controller.js';
 import { GrantsController } from './grants.controller.js';
 import { HoldPartner } from './hold-partner.js';
 import { InvitePartner } from './invite-partner.js';
+import { FetchKeySet } from './key-source/fetch-key-set.js';
+import { GivenKeySets } from './key-source/given-key-sets.js';
+import { KeySourceController } from './key-source/key-source.controller.js';
+import { OwnKeySource } from './key-source/own-key-source.js';
+import { PendingKeysController } from './key-source/pending-keys.controller.js';
+import { PendingKeys } from './key-source/pending-keys.js';
+import { RefreshKeys, RefreshSurroundings } from './key-source/refresh-keys.js';
 import { KeysController } from './keys.controller.js';
 import { OperatorController } from './operator.controller.js';
 import { OwnEndpoints } from './own-endpoints.js';
@@ -30,6 +37,8 @@ import { UsedTokens } from './used-tokens.store.js';
     RegistrationController,
     PartnersController,
     OperatorController,
+    KeySourceController,
+    PendingKeysController,
     KeysController,
     GrantsController,
     EndpointsController,
@@ -42,6 +51,12 @@ import { UsedTokens } from './used-tokens.store.js';
     InvitePartner,
     SeePartners,
     SeeAudit,
+    FetchKeySet,
+    GivenKeySets,
+    RefreshSurroundings,
+    RefreshKeys,
+    OwnKeySource,
+    PendingKeys,
     OwnKeys,
     OwnGrants,
     OwnEndpoints,
@@ -51,6 +66,6 @@ import { UsedTokens } from './used-tokens.store.js';
     EndpointStatus,
     Revocations,
   ],
-  exports: [Revocations, PartnerStanding, UsedTokens, TrustStore, EndpointStatus],
+  exports: [RefreshKeys, Revocations, PartnerStanding, UsedTokens, TrustStore, EndpointStatus],
 })
 export class PartnersModule {}

@@ -21,9 +21,10 @@ import {
   insertRegistration,
   lockPending,
 } from './registration.store.js';
+import { GivenKeySets } from './key-source/given-key-sets.js';
+import { putSource, removeSource } from './key-source/key-source.store.js';
 import { KEY_IS_REGISTERED, orTaken } from './taken.js';
 import { tell } from './tell.store.js';
-import { UsedTokens } from './used-tokens.store.js';
 import { keySummary } from './views.js';
 
 const DAY_MS = 86_400_000;
@@ -35,6 +36,8 @@ interface Asked extends ProvenKeys {
   readonly id: PartnerId;
   readonly name: string;
   readonly contact: string;
+  /** Where the keys came from and will be looked for again. */
+  readonly jwksUri: string | undefined;
   readonly now: Date;
 }
 
@@ -45,7 +48,7 @@ export class RegisterPartner {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly settings: Settings,
-    private readonly used: UsedTokens,
+    private readonly keySets: GivenKeySets,
     private readonly log: Log,
   ) {}
 
@@ -57,8 +60,14 @@ export class RegisterPartner {
     const invite = await this.#inviteShown(id, body.invite, now);
     const existing = await findPartner(this.database.db, id);
     if (existing !== undefined && invite === undefined) throw new Refused('id_taken');
-    const proven = await this.#prove(id, body, existing, now);
-    const asked = { ...proven, id, name: body.name, contact: body.contact, now };
+    const { jwks, jwksUri } = await this.keySets.of(body, id);
+    const proven = await this.#prove(
+      id,
+      { jwks, proofs: body.proofs, statements: body.statements },
+      existing,
+      now,
+    );
+    const asked = { ...proven, id, name: body.name, contact: body.contact, jwksUri, now };
     const view = invite === undefined ? await this.#wait(asked) : await this.#enrol(asked, invite);
     this.log.step('partner.registered', { partnerId: id, status: view.status });
     return view;
@@ -78,7 +87,7 @@ export class RegisterPartner {
 
   async #prove(
     partner: PartnerId,
-    body: RegisterBody,
+    body: Pick<RegisterBody, 'proofs' | 'statements'> & { readonly jwks: unknown },
     existing: Partner | undefined,
     now: Date,
   ): Promise<ProvenKeys> {
@@ -95,13 +104,14 @@ export class RegisterPartner {
   }
 
   #wait(asked: Asked): Promise<RegistrationView> {
-    const { id, name, contact, keys, now } = asked;
+    const { id, name, contact, keys, jwksUri, now } = asked;
     const registration = {
       id: uuidV7(now),
       partner_id: id,
       name,
       contact,
       keys,
+      jwks_uri: jwksUri ?? null,
       created_at: now,
       expires_at: new Date(now.getTime() + this.settings.PENDING_DAYS * DAY_MS),
     };
@@ -134,7 +144,7 @@ export class RegisterPartner {
   }
 
   #enrol(asked: Asked, invite: InviteShown): Promise<RegistrationView> {
-    const { id, keys, now } = asked;
+    const { id, keys, jwksUri, now } = asked;
     return orTaken(() =>
       changeTrust(this.database.db, async (tx) => {
         if (!(await useInvite(tx, invite))) throw inviteRefused();
@@ -143,6 +153,9 @@ export class RegisterPartner {
         const revoked = await standingKeys(tx, id);
         const partner = await enrolPartner(tx, asked, was);
         await insertKeys(tx, { partnerId: id, keys }, now);
+        // Whoever lost all keys may have lost the place of the set too.
+        await removeSource(tx, id);
+        if (jwksUri !== undefined) await putSource(tx, id, jwksUri, now);
         await deleteRegistrationsOf(tx, id);
         await record(tx, {
           ...authorOf(asked),
@@ -158,7 +171,7 @@ export class RegisterPartner {
   }
 
   async #useUp(tx: Db, { used }: Asked): Promise<void> {
-    if (!(await this.used.useAll(used, tx)))
+    if (!(await this.keySets.used.useAll(used, tx)))
       throw new Refused('proof_invalid', 'jti was used before');
   }
 }

@@ -8,6 +8,7 @@ import {
   Length,
   Matches,
   MaxLength,
+  ValidateIf,
 } from 'class-validator';
 import { isPartnerId } from '../envelope/index.js';
 import { Is } from '../platform/index.js';
@@ -47,8 +48,19 @@ export class RegisterBody {
    * An RFC 7517 set of 1 to 16 public keys, each with `kid`, `use` and exactly one `alg`; at least one sig key.
    * @example {"keys":[{"kty":"OKP","crv":"Ed25519","x":"6wZ3uG2F0fU4o7s4yq0mZ5p2Wc2m7cP1Qm3e0m1sX0I","kid":"acme-1","use":"sig","alg":"Ed25519"}]}
    */
+  @ValidateIf((body: RegisterBody) => body.jwksUri === undefined || body.jwks !== undefined)
   @IsObject()
-  declare jwks: Record<string, unknown>;
+  jwks?: Record<string, unknown>;
+
+  /**
+   * Instead of `jwks`: where the set is, by https. It is fetched now and from time to time; see
+   * `PUT /v1/keys/source`.
+   * @example "https://acme.example/jwks.json"
+   */
+  @IfPresent()
+  @IsString()
+  @MaxLength(2_048)
+  jwksUri?: string;
 
   /**
    * One `sealpost-key-proof+jwt` for each sig key, signed by that key.

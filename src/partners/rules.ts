@@ -1,4 +1,5 @@
 import { ValidateIf } from 'class-validator';
+import { SIGN_ALGS } from '../crypto/index.js';
 import { isPartnerId, isReservedId, isTypePattern } from '../envelope/index.js';
 
 /** May be absent; unlike IsOptional this does not let null through. */
@@ -21,6 +22,13 @@ const MAX_ENTRIES = 100;
 export function areTypePatterns(value: unknown): value is string[] {
   return isList(value, isTypePattern) && value.length > 0;
 }
+
+/** One or more names of signing algorithms, none twice; Ed25519 by its new name alone. */
+export function areAlgorithms(value: unknown): value is string[] {
+  return isList(value, (alg) => NAMES.has(String(alg))) && value.length > 0;
+}
+
+const NAMES = new Set<string>(SIGN_ALGS.filter((alg) => alg !== 'EdDSA'));
 
 /** Up to 100 ids of partners, none twice. */
 export function areSenders(value: unknown): value is string[] {

@@ -40,13 +40,25 @@ class FreshTrust extends Trust {
       .leftJoin('partner_grant as g', (join) =>
         join.on('g.recipient', '=', recipient).on('g.sender', '=', sender),
       )
-      .select(['s.status as sender', 'r.status as recipient', 'g.types', 'g.sealed_only'])
+      .select([
+        's.status as sender',
+        'r.status as recipient',
+        'g.types',
+        'g.sealed_only',
+        'g.algorithms',
+      ])
       .where('s.id', '=', sender)
       .executeTakeFirst();
     return {
       sender: row?.sender,
       recipient: row?.recipient ?? undefined,
-      grant: row?.types ? { types: row.types, sealedOnly: row.sealed_only === true } : undefined,
+      grant: row?.types
+        ? {
+            types: row.types,
+            sealedOnly: row.sealed_only === true,
+            algorithms: row.algorithms ?? undefined,
+          }
+        : undefined,
     };
   }
 }

@@ -91,6 +91,7 @@ export function grantView(row: Grant): GrantView {
     sender: row.sender,
     types: row.types,
     sealedOnly: row.sealed_only,
+    ...(row.algorithms === null ? {} : { algorithms: row.algorithms }),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

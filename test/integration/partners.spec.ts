@@ -270,6 +270,7 @@ describe('keys', () => {
     expect(jwks.body['keys']).toMatchObject([
       { kid: 'enc', status: 'active' },
       { kid: partner.key.kid, status: 'retired' },
+      { kid: next.kid, status: 'revoked' },
     ]);
   });
 

@@ -114,7 +114,7 @@ export class Limits {
   @Expose()
   @Type(() => Number)
   @IsInt()
-  @Min(1_000)
+  @Min(100)
   @Max(86_400_000)
   JWKS_REFRESH_MIN_MS: number = 300_000;
 
