@@ -297,7 +297,7 @@ async function queueText(world: World, engine: EngineName): Promise<string> {
         const type = await redis.type(key);
         if (type === 'hash') return [key, await redis.hgetall(key)];
         if (type === 'list') return [key, await redis.lrange(key, 0, -1)];
-        if (type === 'zset') return [key, await redis.zrange(key, 0, -1)];
+        if (type === 'zset') return [key, await redis.zrange(key, '0', '-1')];
         if (type === 'stream') return [key, await redis.xrange(key, '-', '+')];
         return [key, type === 'string' ? await redis.get(key) : type];
       }),
