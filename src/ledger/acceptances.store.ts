@@ -3,7 +3,7 @@ import { EXCHANGE_ID, LEEWAY_SECONDS, type PartnerId } from '../envelope/index.j
 import { MicroBatch, type Tables, underTrust } from '../platform/index.js';
 import type { VerifiedEnvelope } from '../verify/index.js';
 import type { PairQuota } from './pair-quota.store.js';
-import { column } from './rows.js';
+import { ALG_OF_KEY, column } from './rows.js';
 
 /** A verified envelope with what its acceptance will say. */
 export interface Acceptance {
@@ -92,6 +92,7 @@ const BY_PARTNERS = sql`
   join partner r on r.id = i.aud and r.status = 'active'
   join partner_grant g on g.recipient = i.aud and g.sender = i.iss
     and matches_type(g.types, i.type) and (i.sealed or not g.sealed_only)
+    and (g.algorithms is null or ${ALG_OF_KEY} = any(g.algorithms))
   where i.sealed_to is null or exists (select 1 from partner_key e where e.partner_id = i.aud
     and e.kid = i.sealed_to and e.use = 'enc' and key_is_usable(e, i.accepted_at))`;
 

@@ -8,7 +8,7 @@ import {
   factsOf,
   type FactsRow,
 } from './delivery-facts.js';
-import { column } from './rows.js';
+import { ALG_OF_KEY, column } from './rows.js';
 
 /** One attempt of one delivery: all that a job carries. */
 export interface AttemptJob {
@@ -159,6 +159,7 @@ const IS_SENDING = sql`(d.sender = ${sql.lit(EXCHANGE_ID)}
 const IS_ALLOWED = sql`(v.iss = ${sql.lit(EXCHANGE_ID)} or coalesce((select true from partner_key k
     join partner_grant g on g.recipient = v.aud and g.sender = v.iss
       and matches_type(g.types, v.type) and (v.sealed or not g.sealed_only)
+      and (g.algorithms is null or ${ALG_OF_KEY} = any(g.algorithms))
     where k.partner_id = v.iss and k.kid = v.kid and key_still_holds(k, v.accepted_at)), false)
   and not exists (select 1 from partner_key e where e.partner_id = v.aud and e.kid = v.sealed_to
     and not key_still_holds(e, v.accepted_at)))`;

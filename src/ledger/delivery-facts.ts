@@ -38,7 +38,7 @@ export const FACTS = sql`
     d.created_at, v.iss, v.aud, v.jti, v.type, v.sha256, v.jkt as signed_jkt, v.kid as signed_kid, v.accepted_at,
     v.body, v.trace_id, k.kid, k.use, k.status as key_status, k.jkt as key_jkt, k.jwk,
     k.not_before, k.not_after, k.revoked_since,
-    s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only,
+    s.status as sender_status, r.status as recipient_status, g.types, g.sealed_only, g.algorithms,
     e.partner_id as endpoint_owner, e.url, e.status as endpoint_status`;
 
 export const FACTS_JOINS = sql`
@@ -81,6 +81,7 @@ export interface FactsRow {
   recipient_status: Standing | null;
   types: string[] | null;
   sealed_only: boolean;
+  algorithms: string[] | null;
   endpoint_owner: PartnerId;
   url: string | null;
   endpoint_status: string;
@@ -113,7 +114,14 @@ export function factsOf(row: FactsRow): DeliveryFacts {
     relation: {
       sender: row.sender_status ?? undefined,
       recipient: row.recipient_status ?? undefined,
-      grant: row.types === null ? undefined : { types: row.types, sealedOnly: row.sealed_only },
+      grant:
+        row.types === null
+          ? undefined
+          : {
+              types: row.types,
+              sealedOnly: row.sealed_only,
+              algorithms: row.algorithms ?? undefined,
+            },
     },
     endpoint:
       row.url === null

@@ -3,6 +3,9 @@ import { sql, type RawBuilder } from 'kysely';
 type SqlType = 'uuid' | 'text' | 'bytea' | 'timestamptz' | 'integer' | 'boolean';
 type Cell = string | number | boolean | Date | Uint8Array | null;
 
+/** The algorithm of the key `k` by the name that grants have: RFC 9864's. */
+export const ALG_OF_KEY = sql`case k.alg when 'EdDSA' then 'Ed25519' else k.alg end`;
+
 /**
  * One column of a batch, as `unnest` takes it: a typed array with the value of each item.
  *

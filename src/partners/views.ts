@@ -81,6 +81,7 @@ export function partnerView(row: Partner) {
     ...peerView(row),
     contact: row.contact,
     rs256Allowed: row.rs256_allowed,
+    dpopRequired: row.dpop_required,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

@@ -1,3 +1,4 @@
+export { type DpopProven, type DpopScene, verifyDpop } from './dpop.js';
 export * from './open-message.js';
 export * from './proofs.js';
 export * from './read-claims.js';

@@ -222,6 +222,15 @@ const CASES: readonly Case[] = [
     facts: () => ({ relation: { grant: { types: ['*'], sealedOnly: true } } }),
     is: refused('not_granted', 'the grant takes sealed envelopes only'),
   },
+  // check-algorithm
+  {
+    what: 'by an algorithm that the grant does not take',
+    token: signed,
+    facts: () => ({
+      relation: { grant: { types: ['*'], sealedOnly: false, algorithms: ['ML-DSA-87'] } },
+    }),
+    is: refused('not_granted', 'the grant does not take this algorithm'),
+  },
   // check-sealed
   ...(['iss', 'aud', 'jti'] as const).map((claim) => ({
     what: `whose sealed header has another ${claim}`,

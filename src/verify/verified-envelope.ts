@@ -1,5 +1,6 @@
 import { parseSealed } from '../crypto/index.js';
 import type { EnvelopeClaims, KeyId } from '../envelope/index.js';
+import { checkAlgorithm } from './checks/check-algorithm.js';
 import { checkPartners } from './checks/check-partners.js';
 import { checkSealed } from './checks/check-sealed.js';
 import { checkTimes } from './checks/check-times.js';
@@ -17,7 +18,14 @@ import type { World } from './world.js';
  * Replay is not in it on purpose: a look-up would race, and the second verification would always fail
  * it. The unique key in the ledger says it, and says it once.
  */
-const CHECKS: readonly Check[] = [checkVia, checkType, checkTimes, checkPartners, checkSealed];
+const CHECKS: readonly Check[] = [
+  checkVia,
+  checkType,
+  checkTimes,
+  checkPartners,
+  checkAlgorithm,
+  checkSealed,
+];
 
 /** An envelope that passed every check at `verifiedAt`. Only this class makes one. */
 export class VerifiedEnvelope {

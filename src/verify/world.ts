@@ -16,11 +16,19 @@ export interface PartnerKey {
 
 export type Standing = 'active' | 'suspended';
 
+/** What a recipient lets a sender send. */
+export interface Granted {
+  readonly types: readonly string[];
+  readonly sealedOnly: boolean;
+  /** Signing algorithms that are taken; undefined: every one that the exchange takes. */
+  readonly algorithms?: readonly string[] | undefined;
+}
+
 /** How two partners stand to each other. `undefined`: there is no such partner, or no such grant. */
 export interface Relation {
   readonly sender: Standing | undefined;
   readonly recipient: Standing | undefined;
-  readonly grant: { readonly types: readonly string[]; readonly sealedOnly: boolean } | undefined;
+  readonly grant: Granted | undefined;
 }
 
 /** What verification needs to know of partners, and no more. */

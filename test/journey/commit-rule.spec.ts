@@ -102,6 +102,14 @@ describe('the commit rule', () => {
       ],
       code: 'not_granted',
     },
+    {
+      what: 'the grant no longer takes the algorithm',
+      sql: [
+        `update partner_grant set algorithms = '{ML-DSA-87}' where sender = $1`,
+        (forge) => [forge.sender.id],
+      ],
+      code: 'not_granted',
+    },
   ];
 
   /**

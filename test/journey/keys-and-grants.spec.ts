@@ -545,6 +545,12 @@ describe('a grant', () => {
     ['101 types', { types: Array.from({ length: 101 }, (_, n) => `t${n}`) }],
     ['sealedOnly as text', { types: ['*'], sealedOnly: 'true' }],
     ['sealedOnly as null', { types: ['*'], sealedOnly: null }],
+    ['algorithms as null', { types: ['*'], algorithms: null }],
+    ['no algorithm', { types: ['*'], algorithms: [] }],
+    ['an algorithm twice', { types: ['*'], algorithms: ['ES256', 'ES256'] }],
+    ['an algorithm that is none', { types: ['*'], algorithms: ['none'] }],
+    ['an algorithm by its old name', { types: ['*'], algorithms: ['EdDSA'] }],
+    ['an algorithm that seals', { types: ['*'], algorithms: ['ECDH-ES'] }],
     ['another recipient', { types: ['*'], recipient: 'other' }],
     ['a sender in the body', { types: ['*'], sender: 'other' }],
   ])('may not say %s', async (_, json) => {

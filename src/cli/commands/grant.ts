@@ -6,6 +6,7 @@ interface GrantAnswer {
   readonly sender: string;
   readonly types: readonly string[];
   readonly sealedOnly: boolean;
+  readonly algorithms?: readonly string[];
 }
 
 export const grant: Command = {
@@ -57,6 +58,7 @@ accepted or begins to be delivered.`,
   },
 };
 
-function row({ sender, types, sealedOnly }: GrantAnswer): string[] {
-  return [pc.bold(sender), 'may send', types.join(', '), sealedOnly ? 'sealed only' : ''];
+function row({ sender, types, sealedOnly, algorithms }: GrantAnswer): string[] {
+  const only = [sealedOnly ? 'sealed only' : '', algorithms?.join(', ') ?? ''].filter(Boolean);
+  return [pc.bold(sender), 'may send', types.join(', '), only.join('; ')];
 }
