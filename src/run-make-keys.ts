@@ -3,8 +3,11 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { generateKey } from './crypto/index.js';
+import { type KeyChange, rotateFile } from './rotate-keys.js';
 
 const USAGE = `Usage: node dist/make-keys.js --dir DIR [--operator-dir DIR] [--if-absent]
+       node dist/make-keys.js --rotate --dir DIR
+       node dist/make-keys.js --drop-old --dir DIR
 
 Makes the keys of an exchange, never over existing files:
   DIR/exchange.jwks.json   private, for EXCHANGE_JWKS (ES256 and Ed25519)
@@ -12,6 +15,10 @@ Makes the keys of an exchange, never over existing files:
   DIR/operator.jwk         private, for whoever runs the exchange; no process of it needs this file
 --operator-dir puts operator.jwk into another directory. With --if-absent, keys that are all there
 are left as they are and that is no fault.
+
+--rotate puts new keys before the old ones in DIR/exchange.jwks.json: restart every process, and they sign
+with the new ones while the old still hold. --drop-old, when all have restarted and 15 minutes have passed,
+leaves only the keys that sign: restart again. What the old ones signed can be verified for ever.
 `;
 
 const OWNER_ONLY = 0o600;
@@ -26,7 +33,8 @@ interface KeyFile {
 /** The command `make-keys`. Answers the exit code: 0 when all keys are there, else 1. */
 export async function runMakeKeys(args: readonly string[]): Promise<number> {
   try {
-    const { dir, operatorDir, ifAbsent } = read(args);
+    const { dir, operatorDir, ifAbsent, change } = read(args);
+    if (change !== undefined) return await changeKeys(dir, change);
     const paths = pathsOf(dir, operatorDir);
     const there = Object.values(paths).filter((path) => existsSync(path));
     if (ifAbsent && there.length === Object.keys(paths).length) {
@@ -47,20 +55,38 @@ export async function runMakeKeys(args: readonly string[]): Promise<number> {
   }
 }
 
-function read(args: readonly string[]): { dir: string; operatorDir: string; ifAbsent: boolean } {
+interface Asked {
+  readonly dir: string;
+  readonly operatorDir: string;
+  readonly ifAbsent: boolean;
+  readonly change: KeyChange | undefined;
+}
+
+async function changeKeys(dir: string, change: KeyChange): Promise<number> {
+  const path = join(dir, 'exchange.jwks.json');
+  const kids = await rotateFile(path, change);
+  process.stdout.write(`${path} has now, first those that sign:\n`);
+  process.stdout.write(kids.map((kid) => `  ${kid}\n`).join(''));
+  return 0;
+}
+
+function read(args: readonly string[]): Asked {
   const { values } = parseArgs({
     args: [...args],
     options: {
       dir: { type: 'string' },
       'operator-dir': { type: 'string' },
       'if-absent': { type: 'boolean', default: false },
+      rotate: { type: 'boolean', default: false },
+      'drop-old': { type: 'boolean', default: false },
     },
   });
-  if (!values.dir) throw new Error(USAGE);
+  if (!values.dir || (values.rotate && values['drop-old'])) throw new Error(USAGE);
   return {
     dir: values.dir,
     operatorDir: values['operator-dir'] ?? values.dir,
     ifAbsent: values['if-absent'],
+    change: values.rotate ? 'rotate' : values['drop-old'] ? 'drop-old' : undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   ALGORITHMS,
   CONTENT_ENCS,
+  DPOP_ALGS,
   MAX_KEYS_IN_SET,
   SEAL_ALGS,
   SIGN_ALGS,
@@ -56,6 +57,7 @@ export function describeAuthorizationServer({ issuer }: Settings): Authorization
     grant_types_supported: ['client_credentials'],
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: OPEN_SIGN_ALGS,
+    dpop_signing_alg_values_supported: DPOP_ALGS,
     service_documentation: `${issuer}/docs`,
   };
 }

@@ -3,8 +3,9 @@ import { ApiProperty } from '@nestjs/swagger';
 /** A JWK Set (RFC 7517). */
 export class ExchangeJwks {
   /**
-   * Every public key the exchange ever signed with; `nbf` is when it was first in service, in Unix seconds.
-   * @example [{ "kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…", "use": "sig", "alg": "ES256", "nbf": 1767225600 }]
+   * Every public key the exchange ever signed with. In Unix seconds: `nbf`, when it was first in service;
+   * `sealpost_last_used`, after which nothing honest was signed with it.
+   * @example [{ "kty": "EC", "crv": "P-256", "x": "…", "y": "…", "kid": "…", "use": "sig", "alg": "ES256", "nbf": 1767225600, "sealpost_last_used": 1769817600 }]
    */
   @ApiProperty({ type: 'array', items: { type: 'object', additionalProperties: true } })
   declare readonly keys: readonly object[];
@@ -129,6 +130,11 @@ export class AuthorizationServer {
   declare readonly token_endpoint_auth_methods_supported: string[];
   /** @example ["Ed25519", "ES256"] */
   declare readonly token_endpoint_auth_signing_alg_values_supported: string[];
+  /**
+   * RFC 9449: what DPoP proofs may be signed with.
+   * @example ["Ed25519", "ES256"]
+   */
+  declare readonly dpop_signing_alg_values_supported: readonly string[];
   /** @example "http://localhost:3000/docs" */
   declare readonly service_documentation: string;
 }

@@ -57,10 +57,10 @@ export async function findInService(
 /** Every public key the exchange ever signed with, the oldest first. */
 export async function allExchangeKeys(
   db: Kysely<Tables>,
-): Promise<readonly { jwk: Record<string, unknown>; first_used_at: Date }[]> {
+): Promise<readonly { jwk: Record<string, unknown>; first_used_at: Date; last_used_at: Date }[]> {
   return db
     .selectFrom('exchange_key')
-    .select(['jwk', 'first_used_at'])
+    .select(['jwk', 'first_used_at', 'last_used_at'])
     .orderBy('first_used_at')
     .orderBy('kid')
     .execute();

@@ -73,11 +73,19 @@ export class ExchangeKeys {
     return this.own.hops.sign(typ, claims);
   }
 
-  /** All public keys the exchange ever signed with; `nbf` is when each was first in service. */
+  /**
+   * All public keys the exchange ever signed with; `nbf` is when each was first in service,
+   * `sealpost_last_used` when it last was: nothing honest that it signed is younger.
+   */
   async published(): Promise<PublishedKeys> {
     const rows = await allExchangeKeys(this.database.db);
     return {
-      keys: rows.map(({ jwk, first_used_at: at }) => ({ ...jwk, nbf: seconds(at) })),
+      keys: rows.map(({ jwk, first_used_at: first, last_used_at: last }) => ({
+        ...jwk,
+        nbf: seconds(first),
+        // It is noted once a minute only.
+        sealpost_last_used: seconds(new Date(last.getTime() + NOTE_MS)),
+      })),
     };
   }
 
