@@ -24,6 +24,8 @@ export interface Bearer {
   /** The key that authenticated for this token. */
   readonly jkt: Thumbprint;
   readonly scope: Scope;
+  /** The key that has to prove each request with the token (RFC 9449); without it whoever has the token may use it. */
+  readonly boundTo?: Thumbprint;
 }
 
 /** The scope that goes with an id: one each, and no more can be had. */
@@ -42,7 +44,7 @@ export class AccessTokens {
     private readonly keys: ExchangeKeys,
   ) {}
 
-  async issue({ id, jkt, scope }: Bearer): Promise<string> {
+  async issue({ id, jkt, scope, boundTo }: Bearer): Promise<string> {
     const iat = Math.floor(this.clock.now().getTime() / 1000);
     return this.keys.sign(TYP.accessToken, {
       iss: this.settings.issuer,
@@ -54,6 +56,7 @@ export class AccessTokens {
       jti: randomToken(16),
       scope,
       sealpost_jkt: jkt,
+      ...(boundTo === undefined ? {} : { cnf: { jkt: boundTo } }),
     });
   }
 
@@ -86,7 +89,8 @@ export class AccessTokens {
     const ours = iss === this.settings.issuer && aud === this.settings.issuer && clientId === sub;
     if (!ours || !isPartnerId(sub) || scope !== scopeOf(sub)) throw new Refused('unauthorized');
     if (!isThumbprint(jkt) || !Number.isSafeInteger(exp)) throw new Refused('unauthorized');
-    return { bearer: { id: sub, jkt, scope: scopeOf(sub) }, expMs: Number(exp) * 1000 };
+    const bearer = { id: sub, jkt, scope: scopeOf(sub), ...boundOf(claims['cnf']) };
+    return { bearer, expMs: Number(exp) * 1000 };
   }
 
   #remember(name: string, known: { bearer: Bearer; expMs: number }): void {
@@ -95,6 +99,15 @@ export class AccessTokens {
     const oldest = this.#verified.keys().next();
     if (oldest.done !== true) this.#verified.delete(oldest.value);
   }
+}
+
+// RFC 9449 section 6.1. A confirmation of another kind is one that is not understood: no token for here.
+function boundOf(cnf: unknown): Pick<Bearer, 'boundTo'> {
+  if (cnf === undefined) return {};
+  const jkt: unknown =
+    typeof cnf === 'object' && cnf !== null ? Reflect.get(cnf, 'jkt') : undefined;
+  if (!isThumbprint(jkt)) throw new Refused('unauthorized');
+  return { boundTo: jkt };
 }
 
 function isThumbprint(value: unknown): value is Thumbprint {

@@ -6,6 +6,7 @@ import { PlatformModule } from '../platform/index.js';
 import { AccessTokens } from './access-tokens.js';
 import { AccessGuard } from './access.guard.js';
 import { ClientAssertions } from './client-assertions.js';
+import { DpopProofs } from './dpop-proofs.js';
 import { IssueToken } from './issue-token.js';
 import { TokenController } from './token.controller.js';
 
@@ -15,6 +16,7 @@ import { TokenController } from './token.controller.js';
   providers: [
     AccessTokens,
     ClientAssertions,
+    DpopProofs,
     IssueToken,
     { provide: APP_GUARD, useClass: AccessGuard },
   ],

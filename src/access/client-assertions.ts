@@ -24,6 +24,8 @@ const MAX_CANDIDATES = 16;
 export interface Client {
   readonly id: PartnerId;
   readonly jkt: Thumbprint;
+  /** Whether the operator lets it have bound tokens only (RFC 9449). */
+  readonly dpopRequired: boolean;
   readonly assertion: { readonly jti: string; readonly exp: Date };
 }
 
@@ -35,6 +37,7 @@ interface Claimed {
 interface CandidateKey {
   readonly jwk: PublicJwk;
   readonly jkt: Thumbprint;
+  readonly dpopRequired?: boolean;
 }
 
 /** Authenticates partners and the operator by private_key_jwt (RFC 7523bis): one answer to all that fails. */
@@ -75,7 +78,7 @@ export class ClientAssertions {
   }
 
   async #verifyBy(
-    { jwk, jkt }: CandidateKey,
+    { jwk, jkt, dpopRequired = false }: CandidateKey,
     assertion: string,
     id: PartnerId,
   ): Promise<Client | undefined> {
@@ -92,7 +95,7 @@ export class ClientAssertions {
         iatOptional: true,
         now: this.clock.now(),
       });
-      return { id, jkt, assertion: proven };
+      return { id, jkt, dpopRequired, assertion: proven };
     } catch (error) {
       if (error instanceof Refused) return undefined;
       throw error;

@@ -4,6 +4,7 @@ export const OAUTH_ERRORS = {
   invalid_client: 401,
   unsupported_grant_type: 400,
   invalid_scope: 400,
+  invalid_dpop_proof: 400,
 } as const satisfies Record<string, number>;
 export type OauthErrorCode = keyof typeof OAUTH_ERRORS;
 

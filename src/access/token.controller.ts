@@ -1,13 +1,15 @@
-import { Body, Controller, Header, Headers, HttpCode, Post, UseFilters } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req, UseFilters } from '@nestjs/common';
 import {
   ApiBadRequestResponse,
   ApiBody,
   ApiConsumes,
+  ApiHeader,
   ApiOkResponse,
   ApiOperation,
   ApiTags,
   ApiUnauthorizedResponse,
 } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { Open, Refuses } from '../platform/index.js';
 import { IssueToken } from './issue-token.js';
 import { OauthErrorFilter } from './oauth-error.filter.js';
@@ -28,15 +30,17 @@ export class TokenController {
   @Header('pragma', 'no-cache')
   @ApiOperation({ summary: 'An access token for a key (client_credentials by private_key_jwt)' })
   @ApiConsumes('application/x-www-form-urlencoded')
+  @ApiHeader({
+    name: 'DPoP',
+    required: false,
+    description: 'A proof (RFC 9449) by the key that the token is to be bound to',
+  })
   @ApiBody({ type: TokenForm })
   @ApiOkResponse({ type: AccessToken })
   @ApiBadRequestResponse({ type: TokenRefusal })
   @ApiUnauthorizedResponse({ type: TokenRefusal })
   @Refuses('too_large', 'unsupported_media_type')
-  issueToken(
-    @Headers('content-type') contentType: string | undefined,
-    @Body() form: unknown,
-  ): Promise<AccessToken> {
-    return this.issue.run(readTokenRequest(contentType, form));
+  issueToken(@Req() request: FastifyRequest, @Body() form: unknown): Promise<AccessToken> {
+    return this.issue.run(readTokenRequest(request.headers['content-type'], form), request);
   }
 }

@@ -26,12 +26,15 @@ export class TokenForm {
 /** An access token (RFC 6749 section 5.1). */
 export class AccessToken {
   /**
-   * For the Authorization header, after `Bearer `.
+   * For the Authorization header, after `token_type` and a space.
    * @example "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhY21lIn0.c2lnbmF0dXJl"
    */
   declare readonly access_token: string;
-  /** @example "Bearer" */
-  declare readonly token_type: 'Bearer';
+  /**
+   * `DPoP`: bound to the key of the proof that came with the request.
+   * @example "Bearer"
+   */
+  declare readonly token_type: 'Bearer' | 'DPoP';
   /**
    * Seconds.
    * @example 600
@@ -44,7 +47,7 @@ export class AccessToken {
 /** RFC 6749 section 5.2. */
 export class TokenRefusal {
   /**
-   * `invalid_request`, `invalid_client`, `unsupported_grant_type` or `invalid_scope`.
+   * `invalid_request`, `invalid_client`, `unsupported_grant_type`, `invalid_scope` or `invalid_dpop_proof`.
    * @example "invalid_client"
    */
   declare readonly error: string;

@@ -1,6 +1,7 @@
 export * from './consumer.js';
 export * from './content.js';
 export * from './directory.js';
+export * from './dpop.js';
 export * from './exchange.js';
 export * from './identity.js';
 export type { Evidence, Message, MessageOf } from './message.js';

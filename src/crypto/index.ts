@@ -13,6 +13,7 @@ export {
 } from './algorithms.js';
 export { fromBase64url, isCanonicalBase64url, toBase64url } from './base64url.js';
 export { randomToken, sha256, sha256Base64url } from './digest.js';
+export { DPOP_ALGS, type DpopProof, openDpopProof, signDpopProof } from './dpop-proof.js';
 export { generateKey, type GeneratedKey, type GenerateOptions } from './generate-key.js';
 export type { PublicJwk } from './key-members.js';
 export {

@@ -13,6 +13,7 @@ import { tell } from './tell.store.js';
 export interface Approval {
   readonly registrationId?: string;
   readonly rs256?: boolean;
+  readonly requireDpop?: boolean;
 }
 
 /** The operator's decision that a registration becomes a partner. */
@@ -26,7 +27,7 @@ export class ApprovePartner {
 
   /**
    * Makes the partner and its keys, or neither, and forgets what else waits for the id. Approving a
-   * partner again changes nothing but `rs256`.
+   * partner again changes nothing but `rs256` and `requireDpop`.
    */
   async run(by: Caller, id: PartnerId, approval: Approval): Promise<Partner> {
     const scene = { by, at: this.clock.now(), partner: id, target: id };
@@ -54,13 +55,14 @@ type Scene = Pick<Change, 'by' | 'at' | 'partner' | 'target'>;
 async function approve(
   tx: Db,
   scene: Scene,
-  { registrationId, rs256 = false }: Approval,
+  { registrationId, rs256 = false, requireDpop = false }: Approval,
 ): Promise<Partner> {
   const { partner: id, at: now } = scene;
   const waiting = await pendingOf(tx, [id], now);
   const registration = theOne(waiting, registrationId);
   const { id: approvedId, name, contact, keys, jwks_uri: jwksUri } = registration;
-  const partner = await insertPartner(tx, { id, name, contact, rs256Allowed: rs256 }, now);
+  const made = { id, name, contact, rs256Allowed: rs256, dpopRequired: requireDpop };
+  const partner = await insertPartner(tx, made, now);
   await insertKeys(tx, { partnerId: id, keys }, now);
   if (jwksUri !== null) await putSource(tx, id, jwksUri, now);
   await deleteRegistrationsOf(tx, id);
@@ -83,11 +85,16 @@ async function again(
   tx: Db,
   scene: Scene,
   existing: Partner,
-  { registrationId, rs256 = existing.rs256_allowed }: Approval,
+  { registrationId, rs256, requireDpop }: Approval,
 ): Promise<Partner> {
   if (registrationId !== undefined) throw new Refused('id_taken');
-  if (rs256 === existing.rs256_allowed) return existing;
-  const partner = await changePartner(tx, existing.id, { rs256_allowed: rs256 }, scene.at);
+  const change = {
+    rs256_allowed: rs256 ?? existing.rs256_allowed,
+    dpop_required: requireDpop ?? existing.dpop_required,
+  };
+  const { rs256_allowed: wasAllowed, dpop_required: wasRequired } = existing;
+  if (change.rs256_allowed === wasAllowed && change.dpop_required === wasRequired) return existing;
+  const partner = await changePartner(tx, existing.id, change, scene.at);
   const from = partnerFacts(existing);
   await record(tx, { ...scene, action: 'partner.changed', from, to: partnerFacts(partner) });
   return partner;

@@ -34,8 +34,8 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** What the trail keeps of a partner. */
 export function partnerFacts(row: Partner): Facts {
-  const { name, contact, status, rs256_allowed: rs256Allowed } = row;
-  return { name, contact, status, rs256Allowed };
+  const { name, contact, status, rs256_allowed: rs256Allowed, dpop_required: dpopRequired } = row;
+  return { name, contact, status, rs256Allowed, dpopRequired };
 }
 
 /** What the trail keeps of a key: never more of its material than the thumbprint. */

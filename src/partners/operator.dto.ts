@@ -20,6 +20,11 @@ export class ApproveBody {
   @IfPresent()
   @IsBoolean()
   rs256?: boolean;
+
+  /** Whether this partner gets only access tokens that are bound to a key (DPoP, RFC 9449). */
+  @IfPresent()
+  @IsBoolean()
+  requireDpop?: boolean;
 }
 
 export class InviteBody {

@@ -21,6 +21,7 @@ export interface NewPartner {
   readonly name: string;
   readonly contact: string;
   readonly rs256Allowed: boolean;
+  readonly dpopRequired?: boolean;
 }
 
 /** A partner that is active from now on. Fails on `partner_pkey` when there is one of this id. */
@@ -29,7 +30,7 @@ export function insertPartner(
   partner: NewPartner,
   now: Date,
 ): Promise<Partner> {
-  const { id, name, contact, rs256Allowed } = partner;
+  const { id, name, contact, rs256Allowed, dpopRequired = false } = partner;
   return tx
     .insertInto('partner')
     .values({
@@ -38,6 +39,7 @@ export function insertPartner(
       contact,
       status: 'active',
       rs256_allowed: rs256Allowed,
+      dpop_required: dpopRequired,
       created_at: now,
       updated_at: now,
     })
@@ -45,8 +47,10 @@ export function insertPartner(
     .executeTakeFirstOrThrow();
 }
 
-/** What can be changed of a partner: how it is called, whether it is active, whether it may use RS256. */
-export type PartnerChange = Partial<Pick<Partner, 'name' | 'contact' | 'status' | 'rs256_allowed'>>;
+/** What can be changed of a partner: how it is called, whether it is active, what the operator allows it. */
+export type PartnerChange = Partial<
+  Pick<Partner, 'name' | 'contact' | 'status' | 'rs256_allowed' | 'dpop_required'>
+>;
 
 export function changePartner(
   tx: Kysely<Tables>,

@@ -46,6 +46,9 @@ export class PartnerView {
   /** Whether the operator allows RS256 keys. */
   rs256Allowed?: boolean;
 
+  /** Whether its access tokens have to be bound to a key (DPoP, RFC 9449). */
+  dpopRequired?: boolean;
+
   /** Keys that were not revoked; not in lists. */
   keys?: StandingKey[];
 

@@ -12,6 +12,8 @@ export interface Candidate {
   readonly jwk: PublicJwk;
   readonly jkt: Thumbprint;
   readonly status: PartnerStatus;
+  /** Whether its access tokens have to be bound to a key. */
+  readonly dpopRequired: boolean;
 }
 
 /** How partners stand, for whoever authenticates them. Reads the ledger each time: nothing goes stale. */
@@ -47,7 +49,7 @@ export class PartnerStanding {
       .selectFrom('partner_key')
       .innerJoin('partner', 'partner.id', 'partner_key.partner_id')
       .selectAll('partner_key')
-      .select('partner.status as standing')
+      .select(['partner.status as standing', 'partner.dpop_required as dpopRequired'])
       .where('partner_id', '=', id)
       .where('use', '=', 'sig')
       .$if(kid !== undefined, (query) => query.where('kid', '=', sql<KeyId>`${kid}`))
@@ -55,7 +57,12 @@ export class PartnerStanding {
       .execute();
     return rows
       .filter((row) => isUsable(row, now))
-      .map((row) => ({ jwk: publicJwkOf(row), jkt: row.jkt, status: row.standing }));
+      .map((row) => ({
+        jwk: publicJwkOf(row),
+        jkt: row.jkt,
+        status: row.standing,
+        dpopRequired: row.dpopRequired,
+      }));
   }
 
   // Once an id is approved nobody waits for it, whatever may be left in the table.
@@ -72,7 +79,12 @@ export class PartnerStanding {
       .filter(
         (key) => key.use === 'sig' && (kid ?? key.kid) === key.kid && (jkt ?? key.jkt) === key.jkt,
       )
-      .map((key) => ({ jwk: publicJwkOf(key), jkt: key.jkt, status: 'pending' }));
+      .map((key) => ({
+        jwk: publicJwkOf(key),
+        jkt: key.jkt,
+        status: 'pending',
+        dpopRequired: false,
+      }));
   }
 }
 

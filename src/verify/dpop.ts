@@ -45,7 +45,9 @@ async function checkToken({ ath }: DpopProof['payload'], token: string | undefin
 function isSameTarget(htu: unknown, url: string): boolean {
   if (typeof htu !== 'string' || !URL.canParse(htu) || !URL.canParse(url)) return false;
   const [claimed, asked] = [new URL(htu), new URL(url)];
-  return claimed.origin === asked.origin && claimed.pathname === asked.pathname && !claimed.username;
+  return (
+    claimed.origin === asked.origin && claimed.pathname === asked.pathname && !claimed.username
+  );
 }
 
 function fault(claim: string): Refused {

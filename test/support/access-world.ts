@@ -13,6 +13,7 @@ import type { FastifyRequest } from 'fastify';
 import { AccessTokens } from '../../src/access/access-tokens.js';
 import { AccessGuard } from '../../src/access/access.guard.js';
 import { ClientAssertions } from '../../src/access/client-assertions.js';
+import { DpopProofs } from '../../src/access/dpop-proofs.js';
 import { IssueToken } from '../../src/access/issue-token.js';
 import { TokenController } from '../../src/access/token.controller.js';
 import {
@@ -128,6 +129,7 @@ export class AccessWorld {
         ...(await this.#ports()),
         AccessTokens,
         ClientAssertions,
+        DpopProofs,
         IssueToken,
         { provide: APP_GUARD, useClass: AccessGuard },
       ],

@@ -227,6 +227,12 @@ export class Settings extends Limits {
   @Max(600_000)
   SWEEP_MS: number = 2_000;
 
+  /** Lets nobody in, the operator included, but with tokens that are bound to a key (DPoP, RFC 9449). */
+  @Expose()
+  @Transform(flag)
+  @IsBoolean()
+  DPOP_REQUIRED: boolean = false;
+
   /** Time that pending registrations wait for the operator. */
   @Expose()
   @Type(() => Number)

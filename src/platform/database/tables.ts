@@ -35,6 +35,8 @@ export interface PartnerTable {
   contact: string;
   status: 'active' | 'suspended';
   rs256_allowed: Generated<boolean>;
+  /** Whether it gets access tokens that are bound to a key only (RFC 9449). */
+  dpop_required: Generated<boolean>;
   created_at: Date;
   updated_at: Date;
 }

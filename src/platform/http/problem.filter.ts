@@ -32,7 +32,8 @@ export class ProblemFilter implements ExceptionFilter {
       reply.header('ratelimit-policy', `"pair";q=${this.settings.PAIR_WAITING_COUNT}`);
       reply.header('ratelimit', '"pair";r=0');
     }
-    if (refused.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+    if (refused.code === 'unauthorized' && !reply.hasHeader('www-authenticate'))
+      reply.header('www-authenticate', 'Bearer');
     if (refused.code === 'method_not_allowed')
       reply.header('allow', this.routes.methodsOf(request.url).join(', '));
     void reply

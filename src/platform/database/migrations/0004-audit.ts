@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * The audit trail: one row for each change of who may do what, chained by digest.
+ * Whether a partner gets bound tokens only, and the audit trail: one row for each change of who may do what, chained by digest.
  *
  * `entry` is the JSON text that the digest covers; the columns to search by are made of it by the
  * database, so none of them can say anything else. `audit_head` is the last link: without it, rows
@@ -15,6 +15,7 @@ const column = (name: string, nullable = false): string =>
   `${name} text collate "C" generated always as ((entry::jsonb) ->> '${name}') stored${nullable ? '' : ' not null'}`;
 
 const STATEMENTS = [
+  `alter table partner add column dpop_required boolean not null default false`,
   `create table audit (
     seq bigint primary key check (seq > 0),
     entry text not null,
