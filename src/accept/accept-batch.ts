@@ -32,8 +32,8 @@ export class AcceptBatch {
           const { id, jti, receipt } = await this.#accept(token, request);
           return { status: 202, id, jti, receipt };
         } catch (error) {
-          const { status, code, detail } = this.#refusalOf(error, request);
-          return { status, code, ...(detail === undefined ? {} : { detail }) };
+          const { status, code, detail, members } = this.#refusalOf(error, request);
+          return { ...members, status, code, ...(detail === undefined ? {} : { detail }) };
         }
       }),
     );

@@ -32,6 +32,9 @@ export class BatchResult {
   /** Why it was refused. @example "replayed" */
   code?: ReasonCode;
   detail?: string;
+  /** With `stale_recipient_key`: the key to seal to, and its owner's statement of it. */
+  jwk?: Record<string, unknown>;
+  statement?: string;
 }
 
 export class BatchAnswer {

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Kysely } from 'kysely';
 import type { KeyId, PartnerId } from '../envelope/index.js';
 import { Database, type Tables } from '../platform/index.js';
-import { type PartnerKey, type Relation, Trust } from '../verify/index.js';
-import { endOf } from './key.store.js';
+import { type PartnerKey, type Relation, type StatedKey, Trust } from '../verify/index.js';
+import { endOf, isUsable } from './key.store.js';
 import { publicJwkOf } from './public-jwk.js';
 
 /** Reads trust from the ledger each time. */
@@ -31,6 +31,19 @@ class FreshTrust extends Trust {
         revokedSince: row.revoked_since,
       }
     );
+  }
+
+  override async keyToSealTo(owner: PartnerId, now: Date): Promise<StatedKey | undefined> {
+    const rows = await this.db
+      .selectFrom('partner_key')
+      .selectAll()
+      .where('partner_id', '=', owner)
+      .where('use', '=', 'enc')
+      .where('status', '=', 'active')
+      .orderBy('created_at', 'desc')
+      .execute();
+    const usable = rows.find((row) => isUsable(row, now));
+    return usable && { jwk: publicJwkOf(usable), statement: usable.statement };
   }
 
   override async relation(sender: PartnerId, recipient: PartnerId): Promise<Relation> {
@@ -77,6 +90,10 @@ class RememberedTrust extends Trust {
   forget(): void {
     this.#keys.clear();
     this.#relations.clear();
+  }
+
+  override keyToSealTo(owner: PartnerId, now: Date): Promise<StatedKey | undefined> {
+    return this.fresh.keyToSealTo(owner, now);
   }
 
   override key(owner: PartnerId, kid: KeyId): Promise<PartnerKey | undefined> {

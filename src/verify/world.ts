@@ -31,11 +31,22 @@ export interface Relation {
   readonly grant: Granted | undefined;
 }
 
+/** A key with the statement by which its owner says that it is theirs. */
+export interface StatedKey {
+  readonly jwk: PublicJwk;
+  readonly statement: string | null;
+}
+
 /** What verification needs to know of partners, and no more. */
 export abstract class Trust {
   /** Resolves to undefined when the partner never had a key of this kid. */
   abstract key(owner: PartnerId, kid: KeyId): Promise<PartnerKey | undefined>;
   abstract relation(sender: PartnerId, recipient: PartnerId): Promise<Relation>;
+
+  /** The `enc` key to seal to now, for whoever sealed to another; undefined where that is not known. */
+  keyToSealTo(_owner: PartnerId, _now: Date): Promise<StatedKey | undefined> {
+    return Promise.resolve(undefined);
+  }
 }
 
 /** Everything a verification depends on besides the token. */

@@ -15,6 +15,7 @@ import {
 } from '../support/forge.js';
 import type { Attack, Scene, SenderName } from '../support/hostile.js';
 import { Partner } from '../support/partner.js';
+import { claimsOf } from '../support/receiver.js';
 import { ISSUER, World } from '../support/world.js';
 
 const MIB = 1_048_576;
@@ -206,6 +207,39 @@ describe('what a refused envelope cannot do', () => {
 
       expect(answer).toMatchObject(refusal('stale_recipient_key'));
       expect(await leftBehind(world)).toEqual(before);
+    }
+  });
+
+  it('answers a stale recipient key with the one to seal to and its statement, alone and in a batch', async () => {
+    const { world, forges } = scene;
+    const sender = forges.ed25519.sender;
+    const recipient = await world.partner();
+    await recipient.allow(sender);
+    const forge = new Forge(world, sender, recipient);
+    const old = String(encKeyOf(recipient)['kid']);
+    const issuer = await recipient.exchange.issuer();
+    const { privateJwk, publicJwk } = await Identity.generateKey('enc', 'ECDH-ES', {
+      crv: 'P-256',
+    });
+    await recipient.call('POST', '/v1/keys', {
+      json: await recipient.identity.newKey(privateJwk, issuer),
+    });
+    await recipient.call('POST', `/v1/keys/${old}/retire`, { json: {} });
+    const envelope = await forge.around('stale-1', await forge.sealed('stale-1'));
+
+    const alone = await sender.try(sender.deliver(envelope));
+    const { results } = await sender.call<{ results: Record<string, unknown>[] }>(
+      'POST',
+      '/v1/envelopes',
+      { json: { envelopes: [envelope] } },
+    );
+
+    for (const answer of [alone, results[0]]) {
+      expect(answer).toMatchObject({ status: 409, code: 'stale_recipient_key', jwk: publicJwk });
+      expect(claimsOf(String(answer?.['statement']))).toMatchObject({
+        iss: recipient.id,
+        kid: publicJwk.kid,
+      });
     }
   });
 
