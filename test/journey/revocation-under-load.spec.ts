@@ -68,10 +68,10 @@ describe('a hundred revocations under load', () => {
     await revoker.token();
     let answered = false;
     let [acceptedBefore, acceptedAfter, refusedAfter] = [0, 0, 0];
-    const lane = async (url: string, lane: number): Promise<void> => {
+    const lane = async (url: string, number: number): Promise<void> => {
       for (let i = 0; refusedAfter < 4 && acceptedAfter === 0; i++) {
         const type = i % 2 === 0 ? 'invoice.pushed' : 'invoice.created';
-        const token = await forge.token(`${kid}-${lane}-${i}`, { key, claims: { type } });
+        const token = await forge.token(`${kid}-${number}-${i}`, { key, claims: { type } });
         const beganAfter = answered;
         const { status } = await post(url, token);
         if (status === 202 && !beganAfter) acceptedBefore++;
@@ -94,17 +94,17 @@ describe('a hundred revocations under load', () => {
     async () => {
       const began = performance.now();
       const rounds: Round[] = [];
-      let over = false;
+      const over = new AbortController();
       const polls = async (url: string): Promise<void> => {
         const poller = await recipient.at(url);
-        while (!over) await poller.poll({ returnImmediately: true, maxEvents: 5 });
+        while (!over.signal.aborted) await poller.poll({ returnImmediately: true, maxEvents: 5 });
       };
       const pollers = urls.map(polls);
       const runner = async (first: number): Promise<void> => {
         for (let n = first; n < REVOCATIONS; n += AT_ONCE) rounds.push(await round(n));
       };
       await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => runner(i)));
-      over = true;
+      over.abort();
       await Promise.all(pollers);
 
       expect(rounds).toHaveLength(REVOCATIONS);
