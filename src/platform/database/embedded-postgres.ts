@@ -179,11 +179,13 @@ function handleOf(
     log(`PostgreSQL (pid ${pid}) has stopped`);
   };
   const { promise: lost, resolve: tellOfLoss } = Promise.withResolvers<void>();
-  void supervised.gone.then(() => {
+  const watch = async (): Promise<void> => {
+    await supervised.gone;
     if (stopped !== undefined) return;
     log(`PostgreSQL (pid ${pid}) ended by itself: see ${logFile}`);
     tellOfLoss();
-  });
+  };
+  void watch();
   log(`PostgreSQL (pid ${pid}) is ready on 127.0.0.1:${port} with its data in ${directory}`);
   return {
     url: urlOf(port, password, 'sealpost'),
