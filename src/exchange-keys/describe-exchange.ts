@@ -57,7 +57,7 @@ export function describeAuthorizationServer({ issuer }: Settings): Authorization
     grant_types_supported: ['client_credentials'],
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: OPEN_SIGN_ALGS,
-    dpop_signing_alg_values_supported: DPOP_ALGS,
+    dpop_signing_alg_values_supported: [...DPOP_ALGS],
     service_documentation: `${issuer}/docs`,
   };
 }

@@ -78,7 +78,7 @@ export class ExchangeLimits {
    */
   declare readonly longPollSeconds: number;
   /**
-   * Days that envelopes and receipts are kept.
+   * Days that contents are kept; digests and receipts stay longer.
    * @example 30
    */
   declare readonly retentionDays: number;
@@ -134,7 +134,7 @@ export class AuthorizationServer {
    * RFC 9449: what DPoP proofs may be signed with.
    * @example ["Ed25519", "ES256"]
    */
-  declare readonly dpop_signing_alg_values_supported: readonly string[];
+  declare readonly dpop_signing_alg_values_supported: string[];
   /** @example "http://localhost:3000/docs" */
   declare readonly service_documentation: string;
 }

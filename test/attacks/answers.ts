@@ -124,9 +124,18 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
   111: [policy('a thousand members, and __proto__ as a member')],
   113: [badKeys('kinds of keys that do not exist here (113)')],
   114: [policy('without freezing or changing what it was given')],
-  115: [in_('test/journey/jwks-uri', '115')],
-  116: [in_('test/journey/jwks-uri', '116')],
-  117: [in_('test/journey/jwks-uri', '117')],
+  115: [
+    in_('test/journey/key-source', 'is refused, and the old one stays'),
+    in_('test/journey/key-source', 'waits: it signs only when an active key has stated it'),
+  ],
+  116: [
+    in_('test/journey/key-source', 'are not there: %s is url_rejected'),
+    in_('test/journey/key-source', 'a set that is not to be had'),
+  ],
+  117: [
+    in_('test/journey/key-source', 'by nothing that a token says'),
+    in_('test/journey/key-source', 'when its partner asks, once a minute'),
+  ],
   // E
   125: [
     once('the envelope of another partner leaves nothing behind'),
@@ -163,7 +172,12 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
   163: [once('nor when a refused envelope had used it (ATTACKS 162, 163)')],
   164: [clocks('an hour: it was set back (164)'), in_('test/laws', 'keeps the rule that $what')],
   165: [clocks('two minutes (165)')],
-  167: [in_('test/journey/budgets', '167')],
+  167: [
+    in_(
+      'test/journey/budgets',
+      'bounds its envelopes over all processes, and no other partner feels it',
+    ),
+  ],
   168: [
     poll('never gives one envelope to two pollers'),
     poll('takes an acknowledgement twice, and gives one receipt'),
@@ -196,7 +210,7 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
       'the second verification is the code of the process that delivers: its policy is the new one',
     ),
   ],
-  182: [in_('test/journey/revocation', '182')],
+  182: [in_('test/journey/revocation', 'rejects what was accepted from then on')],
   // H
   183: [mine('is not there at /v1/envelopes/:id%s (183, 194)')],
   185: [
@@ -227,14 +241,22 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
   199: [joining('lets the same registration wait once, however often it comes at once')],
   200: [joining('may not ask for the id %j'), joining('may not ask for an id that is taken')],
   201: [mine('is not written over by %s (201)')],
-  203: [in_('test/journey/budgets', '203'), joining('what waits is bounded in all')],
+  203: [
+    in_('test/journey/budgets', 'is told before it is spent'),
+    joining('what waits is bounded in all'),
+  ],
   204: [joining('holds once, however many come with it at once'), joining('kept as a digest only')],
   205: [
     endpoints('is not shown by any other answer'),
     endpoints('cannot be asked for more than once a minute'),
   ],
   206: [endpoints('has to be shown again for another URL'), audit('endpoint.changed')],
-  207: [in_('test/journey/jwks-uri', '207')],
+  207: [
+    in_(
+      'test/journey/key-source',
+      'and all of it: a host in other hands gets nothing signed with its own',
+    ),
+  ],
   209: [joining('17 keys'), joining('no key'), joining('enc keys only')],
   210: [joining('a right-to-left override'), joining('an escape sequence')],
   // L
@@ -256,7 +278,7 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
   282: [input('refuses members that it does not know')],
   283: [input('with %s in it is refused'), input('refuses a query that it does not take')],
   284: [input('a header of 20 KB'), input('2,000 headers')],
-  285: [in_('test/journey/hardening', 'slow')],
+  285: [in_('test/journey/hardening', 'goes on with its headers drop by drop')],
   287: [
     http('are answered each, in their order'),
     in_('test/process/embedded', 'ends on Ctrl-C within 5 s with 0'),
@@ -282,7 +304,7 @@ export const ANSWERS: Readonly<Record<number, readonly Answer[]>> = {
   301: [operator('the operator’s token (301, 302)')],
   302: [operator('is not taken from ?%s'), tokens('refuses two Authorization headers')],
   303: [
-    in_('test/journey/budgets', '303'),
+    in_('test/journey/budgets', 'is told before it is spent'),
     because('there is no password: a guess would have to be a signature'),
   ],
   305: [audit('says who changed what, when, from what to what')],
