@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   DeliveriesStore,
+  emptyDays,
   findLost,
   type Lost,
   OutcomesStore,
@@ -163,9 +164,14 @@ export class Sweep implements OnApplicationBootstrap {
     if (now.getTime() - this.#keptHouseAt < HOUSEKEEPING_MS) return;
     this.#keptHouseAt = now.getTime();
     await ensurePartitions(database.db, now);
-    await pruneLedger(database.db, new Date(now.getTime() - settings.RETENTION_DAYS * DAY_MS));
+    await emptyDays(database.db, daysBefore(now, settings.RETENTION_DAYS), now);
+    await pruneLedger(database.db, daysBefore(now, settings.EVIDENCE_DAYS));
     await prunePartners(database.db, now);
   }
+}
+
+function daysBefore(now: Date, days: number): Date {
+  return new Date(now.getTime() - days * DAY_MS);
 }
 
 /** Works off batch after batch; stops when one was not full, or when nothing of it could be done. */

@@ -1,6 +1,7 @@
 export * from './acceptances.store.js';
 export * from './deliveries.store.js';
 export type { DeliveryFacts } from './delivery-facts.js';
+export * from './empty-days.js';
 export * from './erasures.store.js';
 export * from './ledger.module.js';
 export * from './outbox.store.js';

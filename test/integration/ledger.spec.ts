@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { type Kysely, sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { matchesType } from '../../src/envelope/index.js';
-import { pruneLedger } from '../../src/ledger/index.js';
+import { emptyDays, pruneLedger } from '../../src/ledger/index.js';
 import { MicroBatch, type Tables, uuidV7 } from '../../src/platform/index.js';
 import { World } from '../support/world.js';
 
@@ -159,6 +159,75 @@ describe('pruneLedger', () => {
     await pruneLedger(db, new Date(world.clock.now().getTime() - 8 * DAY_MS));
 
     expect(await alice.deliveries(String(sent['id']))).toHaveLength(1);
+  });
+});
+
+describe('emptyDays', () => {
+  const DAY = '20250301';
+
+  async function day(): Promise<Record<string, unknown>[]> {
+    const { rows } = await sql<Record<string, unknown>>`
+      select id, jti, body, erased_at, encode(sha256, 'hex') as sha256, bytes from envelope
+      where tableoid = ${`envelope_${DAY}`}::regclass order by id`.execute(db);
+    return rows;
+  }
+
+  it('takes the contents of old days and leaves digests, receipts and identities; again is no change', async () => {
+    await sql`select ensure_partitions('2025-03-01'::date, '2025-03-02'::date)`.execute(db);
+    const [noon, next] = [new Date('2025-03-01T12:00:00Z'), new Date('2025-03-02T00:00:00Z')];
+    for (const at of [new Date('2025-03-01T00:00:00Z'), noon, next]) await kept(at);
+    const [before, counts] = [await day(), await left()];
+    const at = new Date('2025-04-01T00:00:00Z');
+
+    await Promise.all([emptyDays(db, next, at), emptyDays(db, next, at)]);
+    await emptyDays(db, next, new Date('2025-05-01T00:00:00Z'));
+
+    const after = await day();
+    expect(after).toHaveLength(2);
+    expect(after).toEqual(before.map((row) => ({ ...row, body: '', erased_at: at })));
+    expect(before.map((row) => row['body'])).not.toContain('');
+    expect(await left()).toEqual(counts);
+    const younger = await sql`select 1 from envelope_20250302 where body = ''`.execute(db);
+    expect(younger.rows).toHaveLength(0);
+    const strange = await value(sql<{ value: string }>`
+      select count(*)::int as value from pg_class where relname ~ 'emptied$' and relkind = 'r'`);
+    expect(strange).toBe(0);
+  });
+
+  it('leaves a day of which a delivery has not ended', async () => {
+    await sql`select ensure_partitions('2025-02-01'::date, '2025-02-01'::date)`.execute(db);
+    const at = new Date('2025-02-01T12:00:00Z');
+    await kept(at);
+    const open = uuidV7(at);
+    await sql`insert into delivery (id, envelope_id, sender, recipient, state, exp, bytes, created_at)
+      values (${open}, ${open}, 'open', 'b', 'available', ${at}, 1, ${at})`.execute(db);
+    const emptied = sql`select 1 from envelope_20250201 where body = ''`;
+
+    await emptyDays(db, new Date('2025-02-02T00:00:00Z'), at);
+    const meanwhile = await emptied.execute(db);
+    await sql`delete from delivery where id = ${open}`.execute(db);
+    await emptyDays(db, new Date('2025-02-02T00:00:00Z'), at);
+
+    expect(meanwhile.rows).toHaveLength(0);
+    expect((await emptied.execute(db)).rows).toHaveLength(1);
+  });
+
+  it('leaves what is found by its id, its partition by its day, and new ones attached alike', async () => {
+    const bounds = await value(sql<{ value: string }>`
+      select pg_get_expr(relpartbound, oid) as value from pg_class
+      where relname = ${`envelope_${DAY}`}`);
+    expect(bounds).toBe(
+      `FOR VALUES FROM ('${floorOf('2025-03-01')}') TO ('${floorOf('2025-03-02')}')`,
+    );
+    const indexes = await value(sql<{ value: number }>`
+      select count(*)::int as value from pg_inherits i join pg_index x on x.indexrelid = i.inhrelid
+      where x.indrelid = ${`envelope_${DAY}`}::regclass`);
+    const others = await value(sql<{ value: number }>`
+      select count(*)::int as value from pg_inherits i join pg_index x on x.indexrelid = i.inhrelid
+      where x.indrelid = 'envelope_20250302'::regclass`);
+    expect(indexes).toBe(others);
+    await pruneLedger(db, new Date('2025-03-02T00:00:00Z'));
+    expect(await partitions('20250301')).toEqual([]);
   });
 });
 

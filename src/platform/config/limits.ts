@@ -102,6 +102,17 @@ export class Limits {
   @Max(100_000_000)
   PAIR_WAITING_COUNT: number = 100_000;
 
+  /**
+   * Days that identities, digests, timelines and receipts are kept after acceptance: contents go after
+   * RETENTION_DAYS. So long no `jti` is used again.
+   */
+  @Expose()
+  @Type(() => Number)
+  @IsInt()
+  @Min(8)
+  @Max(36_500)
+  EVIDENCE_DAYS: number = 365;
+
   /** Most bytes of envelopes that may wait between one sender and one recipient. */
   @Expose()
   @Type(() => Number)

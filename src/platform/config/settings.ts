@@ -140,7 +140,7 @@ export class Settings extends Limits {
   @Max(200)
   DATABASE_POOL: number = 10;
 
-  /** Days that envelopes, receipts and identities are kept after acceptance. */
+  /** Days that contents are kept after acceptance. */
   @Expose()
   @Type(() => Number)
   @IsInt()
@@ -291,10 +291,13 @@ export function readSettings(
   return settings;
 }
 
-function limitsTogether({ CONNECTION_TIMEOUT_MS, LONG_POLL_MS }: Settings): string[] {
-  return CONNECTION_TIMEOUT_MS > LONG_POLL_MS
-    ? []
-    : ['  CONNECTION_TIMEOUT_MS: must be more than LONG_POLL_MS, or polls are cut off'];
+function limitsTogether(settings: Settings): string[] {
+  const faults: string[] = [];
+  if (settings.CONNECTION_TIMEOUT_MS <= settings.LONG_POLL_MS)
+    faults.push('  CONNECTION_TIMEOUT_MS: must be more than LONG_POLL_MS, or polls are cut off');
+  if (settings.EVIDENCE_DAYS < settings.RETENTION_DAYS)
+    faults.push('  EVIDENCE_DAYS: must be at least RETENTION_DAYS');
+  return faults;
 }
 
 /** Rules between settings. */
