@@ -1,5 +1,6 @@
 import type { AdmittedKey } from '../crypto/index.js';
 import {
+  EXCHANGE_ID,
   isPartnerId,
   type KeyId,
   type PartnerId,
@@ -13,7 +14,7 @@ import { PeerKeys } from './peer-keys.js';
 import { type Patience, patiently } from './patience.js';
 import { MemoryPins, type PinStore } from './pins.js';
 import type { Session } from './session.js';
-import { type TrustedKey, trustedKeys } from './trusted-keys.js';
+import { exchangeKey, type TrustedKey, trustedKeys } from './trusted-keys.js';
 import {
   type PublishedJwks,
   type ReceiptClaims,
@@ -60,6 +61,8 @@ export class Directory extends Trust {
   override async key(owner: PartnerId, kid: KeyId): Promise<PartnerKey | undefined> {
     const own = owner === this.session.identity.id ? this.#ownKey(kid) : undefined;
     if (own !== undefined) return own;
+    if (owner === EXCHANGE_ID)
+      return exchangeKey(await this.#listed(() => this.peers.exchange(kid)), kid);
     const jwks = await this.#listed(() => this.peers.of(owner, kid));
     const trusted = (await this.#trust(owner, jwks)).get(kid);
     if (trusted === undefined && jwks.keys.some((key) => key['kid'] === kid))

@@ -53,6 +53,16 @@ export async function trustedKeys(
   return trusted;
 }
 
+/** A key of the exchange itself, by its own word: that it is the exchange's is all that this says. */
+export async function exchangeKey(
+  jwks: PublishedJwks,
+  kid: string,
+): Promise<PartnerKey | undefined> {
+  const entry = jwks.keys.find((key) => key['kid'] === kid);
+  const listed = entry === undefined ? undefined : await read(entry);
+  return listed && trust(listed, 0);
+}
+
 async function anchors(
   partner: PartnerId,
   listed: readonly ListedKey[],

@@ -69,16 +69,18 @@ async function refusedUnread({
 }
 
 async function answerTo(jwt: string, peers: PeerKeys, parts: WebhookParts): Promise<PushAnswer> {
-  if (isFromExchange(jwt)) return answerChallenge(jwt, peers);
+  if (isChallenge(jwt)) return answerChallenge(jwt, peers);
   const verdict = await parts.receive(jwt);
   if (verdict.is === 'busy') return LATER;
   if (verdict.is !== 'refused') return { status: 202, headers: {}, body: '' };
   return refused(verdict.refusal);
 }
 
-function isFromExchange(jwt: string): boolean {
+/** What else the exchange has to say is received like anybody's. */
+function isChallenge(jwt: string): boolean {
   try {
-    return tokenParts(jwt).iss === EXCHANGE_ID;
+    const { iss, payload } = tokenParts(jwt);
+    return iss === EXCHANGE_ID && payload['type'] === VERIFICATION;
   } catch (error) {
     // What it is that came is for the receiver to say.
     if (error instanceof Refused) return false;

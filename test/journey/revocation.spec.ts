@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Identity } from '../../src/client/index.js';
+import { Identity, Receiver as ClientReceiver } from '../../src/client/index.js';
 import { encKeyOf, Forge, post, refusal } from '../support/forge.js';
 import { expectSoundLedger } from '../support/ledger.js';
 import { Partner } from '../support/partner.js';
@@ -269,6 +269,30 @@ describe.each(engines())('a revocation on %s', (engine) => {
       ) as { kid: string; typ: string };
       expect(header.typ).toBe('sealpost-envelope+jwt');
       expect(jwks.keys.map(({ kid }) => kid)).toContain(header.kid);
+    });
+
+    it('to a receiver of the client, by webhook and by poll, sealed content or not', async () => {
+      const { first, spare } = await partnerWithSpare();
+      const peer = await world.partner();
+      await peer.allow(first);
+      const heard: unknown[] = [];
+      const receiver = new ClientReceiver(peer, { requireSealed: true });
+      const webhook = receiver.webhook(async ({ from, type }) => {
+        heard.push([from, type]);
+      });
+
+      await revoke(spare, kidOf(first));
+      const body = await until('the notice is there', async () => {
+        const { sets } = await peer.poll({ returnImmediately: true });
+        return Object.values(sets)[0];
+      });
+      const pushed = { method: 'POST', contentType: 'application/jwt', body };
+
+      expect(await webhook.answer(pushed)).toMatchObject({ status: 202 });
+      expect(heard).toEqual([['sealpost', 'sealpost.key.revoked']]);
+      const [header, payload, signature = ''] = body.split('.');
+      const forged = `${header}.${payload}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
+      expect(await webhook.answer({ ...pushed, body: forged })).toMatchObject({ status: 400 });
     });
 
     it('to a partner that is suspended when it is active again', async () => {
