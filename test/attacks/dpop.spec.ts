@@ -62,7 +62,7 @@ async function odd(
   const { kid: _kid, use: _use, alg: _alg, ...jwk } = publicOf(key);
   const protectedHeader = { typ: 'dpop+jwt', alg: 'ES256', jwk, ...header };
   return new CompactSign(new TextEncoder().encode(JSON.stringify({ ...right, ...claims })))
-    .setProtectedHeader(protectedHeader as never)
+    .setProtectedHeader(protectedHeader)
     .sign(await importJWK(key as never, 'ES256'));
 }
 

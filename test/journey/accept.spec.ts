@@ -195,9 +195,12 @@ describe('what a refused envelope cannot do', () => {
       await recipient.allow(sender);
       const forge = new Forge(world, sender, recipient);
       const first = await forge.around(`first-${end}`, await forge.sealed(`first-${end}`));
-      expect(await post(world.url, first)).toMatchObject({ status: 202 });
+      const accepted = await post(world.url, first);
+      expect(accepted).toMatchObject({ status: 202 });
       const kid = String(encKeyOf(recipient)['kid']);
       await recipient.call('POST', `/v1/keys/${kid}/${end}`, { json: {} });
+      // A worker ends what waits and was sealed to a revoked key: with a receipt that is not of the second.
+      if (end === 'revoke') await sender.reaches(accepted['id'], 'rejected');
       const before = await leftBehind(world);
 
       const answer = await post(

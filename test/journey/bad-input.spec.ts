@@ -122,7 +122,7 @@ const jsonRoutes = (): readonly Route[] =>
   routes.filter(({ takesBody, path }) => takesBody && path !== '/oauth/token');
 
 /** Routes whose path says all: they do not look into a body. */
-const NO_BODY = /\/(?:suspend|reactivate|retire|enable|retry)$/;
+const NO_BODY = /\/(?:suspend|reactivate|retire|enable|retry|refresh)$/;
 
 describe('every route', () => {
   it('is in the document of which these tests go through all', () => {
