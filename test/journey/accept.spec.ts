@@ -199,8 +199,11 @@ describe('what a refused envelope cannot do', () => {
       expect(accepted).toMatchObject({ status: 202 });
       const kid = String(encKeyOf(recipient)['kid']);
       await recipient.call('POST', `/v1/keys/${kid}/${end}`, { json: {} });
-      // A worker ends what waits and was sealed to a revoked key: with a receipt that is not of the second.
-      if (end === 'revoke') await sender.reaches(accepted['id'], 'rejected');
+      // A worker ends what waits and was sealed to a revoked key, and tells of it: none of the second's doing.
+      await until('the revocation has reached everything', async () => {
+        const reached = 'select 1 from partner_key where kid = $1 and stop_due_at is null';
+        return (await world.rows(reached, [kid])).length === 1;
+      });
       const before = await leftBehind(world);
 
       const answer = await post(
