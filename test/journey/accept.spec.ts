@@ -17,6 +17,7 @@ import type { Attack, Scene, SenderName } from '../support/hostile.js';
 import { Partner } from '../support/partner.js';
 import { claimsOf } from '../support/receiver.js';
 import { ISSUER, World } from '../support/world.js';
+import { until } from '../support/until.js';
 
 const MIB = 1_048_576;
 
