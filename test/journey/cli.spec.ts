@@ -351,7 +351,7 @@ describe('the sealpost command', () => {
   it('is found by npx in a clone', () => {
     const npx = execFileSync('npx', ['--offline', '--no-install', 'sealpost', '--help'], {
       cwd: REPO,
-      env: { ...process.env, npm_config_cache: join(cwd, 'npm') },
+      env: { ...process.env, NO_COLOR: '1', npm_config_cache: join(cwd, 'npm') },
       encoding: 'utf8',
     });
 
