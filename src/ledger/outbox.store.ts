@@ -125,7 +125,8 @@ function admitStatement({
         where recipient = due.partner_id and state in ('queued', 'delivering'))
       limit ${most}
     )
+    -- an array: found once, whatever the planner takes a table without statistics for
     update delivery set state = 'queued', next_attempt_at = null, until = ${until}
-    where id in (select id from admitted) and state = 'waiting'
+    where id = any(array(select id from admitted)) and state = 'waiting'
     returning id as "deliveryId", attempt + 1 as attempt`;
 }
