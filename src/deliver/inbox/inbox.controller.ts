@@ -61,6 +61,8 @@ export class InboxController {
   ): Promise<PollAnswer> {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
+    // It may have gone while its token was looked at; then there is no event to come.
+    if (reply.raw.destroyed) gone.abort();
     const signal = AbortSignal.any([gone.signal, this.stopping.signal]);
     return this.inbox.run(caller.id, readPoll(body), signal);
   }
