@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { refusalOf } from '../client/index.js';
+import { bodyOf, refusalOf } from '../client/index.js';
 import { EXCHANGE_ID } from '../envelope/index.js';
 import type { Receiving } from './content.js';
 import type { Received } from './received.js';
@@ -12,7 +12,6 @@ export interface WebhookEvents {
   readonly owned?: () => void;
 }
 
-const MAX_BYTES = 1_048_576;
 const ANSWER_WITHIN_MS = 2_000;
 const VERIFICATION = 'sealpost.endpoint.verification';
 
@@ -66,7 +65,7 @@ async function answer(
   if (request.method !== 'POST') return { status: 405 };
   if (request.headers['content-type']?.split(';')[0]?.trim() !== 'application/jwt')
     return { status: 415 };
-  const envelope = await readBody(request);
+  const envelope = await bodyOf(request);
   if (envelope === undefined) return { status: 413 };
   const given = request.headers['webhook-id'];
   const deliveryId = typeof given === 'string' ? given : '';
@@ -93,18 +92,6 @@ function take(received: Received, { received: tell, owned }: WebhookEvents): Ans
     typeof data === 'object' && data !== null ? Reflect.get(data, 'challenge') : undefined;
   owned?.();
   return { status: 200, body: { challenge } };
-}
-
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
-    if (bytes > MAX_BYTES) return undefined;
-    chunks.push(part);
-  }
-  return Buffer.concat(chunks).toString('latin1');
 }
 
 function end(response: ServerResponse, status: number, body?: object): void {

@@ -10,6 +10,7 @@ export type { Source } from './parallel.js';
 export type { Patience } from './patience.js';
 export * from './peer-keys.js';
 export * from './pins.js';
+export { bodyOf } from './raw-body.js';
 export * from './reader.js';
 export * from './receiver.js';
 export { Declined, refusalOf, type Refusal } from './refusal.js';
